@@ -1,0 +1,246 @@
+"""The catalogue's tables.
+
+Identifying text stands here only *sealed* (AES-GCM, key id beside it) or as a keyed digest (hex) for comparison. Ids are
+given by us before the insert (a sealed cell is bound to its row's id).
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+from collecte.records import State
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _id() -> Column[int]:
+    return Column("id", _Id, primary_key=True, autoincrement=False)
+
+
+def _to(table: str, name: str | None = None, *, optional: bool = False, index: bool = False) -> Column[int]:
+    return Column(name or f"{table}_id", _Id, ForeignKey(f"{table}.id"), nullable=optional, index=index)
+
+
+challenge = Table("challenge", metadata, Column("id", String(40), primary_key=True))
+
+centre = Table(
+    "centre",
+    metadata,
+    _id(),
+    Column("challenge_id", String(40), ForeignKey("challenge.id"), nullable=False),
+    Column("code", String(40), nullable=False),
+    UniqueConstraint("challenge_id", "code"),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    _id(),
+    _to("centre"),
+    Column("number", Integer, nullable=False, doc="d0001 is number 1 of its centre"),
+    Column("folder_digest", String(64), nullable=False, doc="keyed; of the drop's folder (or of the day, for loose files)"),
+    Column("folder_sealed", LargeBinary, nullable=False),
+    Column("key_id", String(16), nullable=False),
+    Column("state", String(12), nullable=False, doc="waiting, collecting, accepted, shipped"),
+    Column("listing_digest", String(64), doc="keyed; of names, sizes and times as last seen"),
+    Column("unchanged_since", DateTime(timezone=True), doc="by our clock: the listing has been this one since"),
+    Column("complete_by", String(10), doc="manifest, marker or quiet"),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("centre_id", "number"),
+    CheckConstraint("state IN ('waiting','collecting','accepted','shipped')", name="state"),
+    Index(None, "centre_id", "folder_digest"),
+)
+
+object_ = Table(
+    "object",
+    metadata,
+    _id(),
+    _to("delivery"),
+    Column("kind", String(12), nullable=False),
+    Column("key_digest", String(64), nullable=False, doc="keyed; of what groups its files, a SeriesInstanceUID"),
+    UniqueConstraint("delivery_id", "kind", "key_digest"),
+)
+
+subject = Table(
+    "subject",
+    metadata,
+    _id(),
+    _to("centre"),
+    Column("pseudonym", String(24), nullable=False),
+    UniqueConstraint("centre_id", "pseudonym"),
+)
+
+object_subject = Table(
+    "object_subject",
+    metadata,
+    Column("object_id", _Id, ForeignKey("object.id"), primary_key=True),
+    Column("subject_id", _Id, ForeignKey("subject.id"), primary_key=True, index=True),
+)
+
+file = Table(
+    "file",
+    metadata,
+    _id(),
+    _to("delivery"),
+    _to("object", optional=True, index=True),
+    _to("file", "origin_id", optional=True),
+    Column("state", String(12), nullable=False),
+    Column("reason", String(60), doc="code of the finding that decided the state"),
+    _to("file", "points_to", optional=True),
+    Column("path_sealed", LargeBinary, nullable=False, doc="relative to the drop (of a member: to its archive)"),
+    Column("key_id", String(16), nullable=False),
+    Column("path_digest", String(64), nullable=False, doc="keyed; of the path in the drop"),
+    Column("name_digest", String(64), nullable=False, doc="keyed; of the case-folded NFC base name, for references in tables"),
+    Column("size", BigInteger, nullable=False, doc="bytes, as listed"),
+    Column("mtime", BigInteger, doc="nanoseconds since 1970, by the drop's clock"),
+    Column("expected", String(140), doc="algorithm:hex from the centre's manifest"),
+    Column("sha256", String(64), index=True, doc="as received"),
+    Column("landing", String(200), doc="our path in landing, without anything of the centre's"),
+    Column("kind", String(12)),
+    Column("logical_digest", String(64), doc="keyed; of the SOPInstanceUID"),
+    Column("name", String(300), doc="output path, pseudonymous"),
+    Column("safe_sha256", String(64)),
+    Column("safe_size", BigInteger),
+    Column("salt", LargeBinary, nullable=False, doc="16 bytes: salts its leaves in the events"),
+    CheckConstraint(f"state IN ({','.join(repr(s.value) for s in State)})", name="state"),
+    Index(None, "delivery_id", "state"),
+    Index(None, "delivery_id", "path_digest"),
+    Index(None, "delivery_id", "name_digest"),
+    Index(None, "logical_digest"),
+)
+
+file_subject = Table(
+    "file_subject",
+    metadata,
+    Column("file_id", _Id, ForeignKey("file.id"), primary_key=True),
+    Column("subject_id", _Id, ForeignKey("subject.id"), primary_key=True, index=True),
+)
+
+identifier = Table(
+    "identifier",
+    metadata,
+    _id(),
+    _to("delivery", index=True),
+    _to("subject", optional=True),
+    Column("kind", String(12), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("key_id", String(16), nullable=False),
+    Column("digest", String(64), nullable=False, doc="keyed; over delivery, kind, subject and value: one row for each"),
+    UniqueConstraint("digest"),
+)
+
+finding = Table(
+    "finding",
+    metadata,
+    _id(),
+    _to("delivery", index=True),
+    _to("file", optional=True, index=True),
+    Column("step", String(16), nullable=False),
+    Column("code", String(60), nullable=False),
+    Column("severity", String(10), nullable=False),
+    Column("place", String(200), nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("values", JSON, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
+shard = Table(
+    "shard",
+    metadata,
+    _id(),
+    _to("delivery"),
+    Column("step", String(16), nullable=False),
+    Column("number", Integer, nullable=False, doc="from 1"),
+    Column("of", Integer, nullable=False),
+    _to("file", "first_file", optional=True),
+    _to("file", "last_file", optional=True),
+    Column("files", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("attempt", Integer, nullable=False, doc="the lease: only this attempt may write"),
+    Column("done_at", DateTime(timezone=True)),
+    Column("counts", JSON),
+    UniqueConstraint("delivery_id", "step", "number"),
+)
+
+shipment = Table(
+    "shipment",
+    metadata,
+    _id(),
+    _to("delivery"),
+    Column("destination", String(16), nullable=False),
+    Column("done_at", DateTime(timezone=True)),
+    Column("manifest_sha256", String(64)),
+    UniqueConstraint("delivery_id", "destination"),
+)
+
+receipt = Table(
+    "receipt",
+    metadata,
+    _id(),
+    _to("shipment"),
+    _to("file", optional=True, index=True),
+    Column("key", String(600), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("version_id", String(200)),
+    Column("etag", String(200)),
+    Column("proof", String(10), nullable=False, doc="server (it rejects wrong sums, HEAD agrees) or readback"),
+    Column("at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("shipment_id", "key"),
+)
+
+event = Table(
+    "event",
+    metadata,
+    _id(),
+    Column("chain", String(60), nullable=False, doc="challenge:<id> or delivery:<id>"),
+    Column("seq", Integer, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("shard", String(40), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("counts", JSON, nullable=False),
+    Column("leaves", LargeBinary, nullable=False, doc="16 bytes for each row moved, in the order of their ids"),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    UniqueConstraint("chain", "seq"),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("chain", String(60), primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+#: Hands out ids before the insert: one row a table, moved on by whole blocks.
+id_block = Table(
+    "id_block",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("next", BigInteger, nullable=False),
+)
+

@@ -1,0 +1,57 @@
+"""The kinds of data. Each is a package that answers the same four questions; :data:`FORMATS` lists them.
+
+A new kind is a folder and one line here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from collecte.challenge import Challenge, Centre
+from collecte.pseudonym import Pseudonymiser
+from collecte.records import Fact, Harvest, Safe
+
+#: How many first bytes of a file :func:`recognise` is given.
+HEAD_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a format may know besides the file: the challenge, the centre, the keyed replacements, and where a name in a
+    table leads (``reference``: an original file name or relative path → the output name of that file, None if unknown or
+    ambiguous).
+    """
+
+    challenge: Challenge
+    centre: Centre
+    pseudonyms: Pseudonymiser
+    reference: Callable[[str], str | None] = lambda name: None
+
+
+class Format(Protocol):
+    """What a kind of data offers. ``source`` and ``target`` are local paths; memory does not grow with their size.
+
+    A format never raises for what a file contains: that is a finding. It lets ``OSError`` through. No message, warning or
+    log line of a third-party library leaves it.
+    """
+
+    KIND: str
+
+    def recognise(self, head: bytes, suffix: str) -> bool:
+        """Is it mine? By the first :data:`HEAD_BYTES` bytes; ``suffix`` is lower case, with its dot."""
+        ...
+
+    def harvest(self, source: Path, relative: str, context: Context) -> Harvest:
+        """What identifies in it, who is it about, which object does it belong to? ``relative`` is its path in the
+        delivery (identifying), for kinds whose name is all they have."""
+        ...
+
+    def make_safe(self, source: Path, target: Path, name: str, context: Context) -> Safe:
+        """Write a safe copy to ``target`` (a new file, complete and flushed on return; absent where a finding refuses).
+        ``name`` is what :meth:`harvest` gave."""
+        ...
+
+    def describe(self, target: Path) -> Mapping[str, Fact]:
+        """The facts of a safe copy, by the columns of :mod:`collecte.facts`."""
+        ...

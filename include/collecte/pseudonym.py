@@ -1,0 +1,101 @@
+"""Keyed replacements: subjects, UIDs, references and date shifts. One key and one input always give one output.
+
+Everything here is a function of the challenge's keys, so that the same patient of the same centre has one pseudonym in
+images and in tables, in every delivery, and so that nobody without the keys can go back.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property, lru_cache
+
+from collecte.keys import Keys, keyed_digest
+from collecte.records import PatientRef
+
+#: Identifiers that name nobody: typed to fill the field. They make no subject.
+PLACEHOLDERS = frozenset(
+    "ANON ANONYM ANONYMOUS ANONYME ANONYMIZED ANONYMISED ANONYMISE UNKNOWN INCONNU INCONNUE NONE NULL NA NAN NIL NO "
+    "PATIENT PATIENTID ID UNDEFINED UNSPECIFIED EMPTY VIDE NOID NOPATIENTID DEFAULT DUMMY".split()
+)
+_FILLER = re.compile(r"0+|X+|9{4,}")  # 0, 00000, XXXX, 99999999
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+def normalise_identifier(text: str) -> str:
+    """An identifier as it is compared: NFKC, upper case, no spaces, no control characters."""
+    folded = unicodedata.normalize("NFKC", text).upper()
+    return "".join(c for c in folded if not c.isspace() and unicodedata.category(c) != "Cc")
+
+
+def is_placeholder(identifier: str) -> bool:
+    """Whether an identifier is empty or typed only to fill its field (``ANON``, ``0``, ``UNKNOWN``)."""
+    stripped = re.sub(r"[\W_]", "", normalise_identifier(identifier))
+    return not stripped or stripped in PLACEHOLDERS or bool(_FILLER.fullmatch(stripped))
+
+
+@dataclass(frozen=True)
+class Pseudonymiser:
+    """The replacements of one centre of one challenge. ``issuer`` is the centre's default issuer of patient identifiers;
+    dates move back by 1 to ``max_shift_days`` days.
+    """
+
+    keys: Keys = field(repr=False)
+    centre: str
+    issuer: str
+    max_shift_days: int = 365
+
+    def subject(self, patient: PatientRef) -> str | None:
+        """``sub-`` and 16 characters (80 bits) of base32, or None where the identifier is a placeholder."""
+        if is_placeholder(patient.identifier):
+            return None
+        issuer = normalise_identifier(patient.issuer or "") or normalise_identifier(self.issuer)
+        return _subject(self._subject_key, self.centre, issuer, normalise_identifier(patient.identifier))
+
+    def uid(self, uid: str) -> str:
+        """The replacement of one DICOM UID, the same wherever in the challenge it stands (PS3.5, annex B.2: ``2.25.``)."""
+        return _uid(self._uid_key, uid.strip("\0 "))
+
+    def reference(self, purpose: str, value: str) -> str:
+        """The replacement of an accession number or another short code: 16 characters, fit for VR SH."""
+        return _base32(keyed_digest(self._reference_key, purpose, self.centre, normalise_identifier(value)), 16).upper()
+
+    def shift(self, subject: str) -> timedelta:
+        """How far this subject's dates move: back, by at least a day, the same in every kind of data."""
+        number = int.from_bytes(keyed_digest(self._shift_key, "date shift", subject)[:8], "big")
+        return -timedelta(days=1 + number % self.max_shift_days)
+
+    @cached_property
+    def _subject_key(self) -> bytes:
+        return self.keys.derive("pseudonym")
+
+    @cached_property
+    def _uid_key(self) -> bytes:
+        return self.keys.derive("uid")
+
+    @cached_property
+    def _reference_key(self) -> bytes:
+        return self.keys.derive("reference")
+
+    @cached_property
+    def _shift_key(self) -> bytes:
+        return self.keys.derive("date shift")
+
+
+@lru_cache(maxsize=65536)
+def _subject(key: bytes, centre: str, issuer: str, identifier: str) -> str:
+    return "sub-" + _base32(keyed_digest(key, "subject", centre, issuer, identifier), 16)
+
+
+@lru_cache(maxsize=65536)
+def _uid(key: bytes, uid: str) -> str:
+    raw = bytearray(keyed_digest(key, "uid", uid)[:16])
+    # An RFC 9562 UUID of version 8 (custom), as the 2.25 root asks for a UUID.
+    raw[6] = raw[6] & 0x0F | 0x80
+    raw[8] = raw[8] & 0x3F | 0x80
+    return f"2.25.{int.from_bytes(raw, 'big')}"
+
+
+def _base32(raw: bytes, length: int) -> str:
+    number = int.from_bytes(raw[:16], "big")
+    return "".join(_BASE32[number >> 5 * i & 31] for i in range(length))

@@ -1,0 +1,97 @@
+"""The records that pass between rooms: frozen, typed, and the same words as in the catalogue and the reports."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from collecte.findings import Finding
+
+
+class State(StrEnum):
+    """Where a file of a delivery stands. A file is in exactly one of them, always."""
+
+    WAITING = "waiting"
+    ACCEPTED = "accepted"
+    QUARANTINED = "quarantined"
+    DUPLICATE = "duplicate"
+    SUPERSEDED = "superseded"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    RECALLED = "recalled"
+
+
+class IdentifierKind(StrEnum):
+    """What an identifier is; the residual scan looks for each kind in its own way."""
+
+    NAME = "name"
+    ID = "id"
+    BIRTH_DATE = "birth_date"
+    ADDRESS = "address"
+    PHONE = "phone"
+    EMAIL = "email"
+    NIR = "nir"
+    PATH = "path"
+
+
+@dataclass(frozen=True)
+class Identifier:
+    """Something that identifies a patient, as it stood in a delivery. IDENTIFYING: lives in landing, or sealed.
+
+    ``value`` is text as found (``DUPONT^Jean``, ``19560412`` for a birth date, always YYYYMMDD); ``subject`` the pseudonym
+    of the patient it belongs to (needed for birth dates, which are looked for in their own subject's files only), or None.
+    """
+
+    kind: IdentifierKind
+    value: str
+    subject: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Identifier({self.kind}, …)"
+
+
+@dataclass(frozen=True)
+class PatientRef:
+    """A patient as a centre names them: identifier and issuer (None: the centre's default). IDENTIFYING."""
+
+    identifier: str
+    issuer: str | None = None
+
+    def __repr__(self) -> str:
+        return "PatientRef(…)"
+
+
+@dataclass(frozen=True)
+class Harvest:
+    """What one file says of itself before it is made safe. IDENTIFYING: ``identifiers``, ``object_key``, ``logical_id``.
+
+    ``subjects``: pseudonyms. ``object_key`` groups files into one object (a SeriesInstanceUID); ``logical_id`` tells that
+    a later file is a correction of this one (a SOPInstanceUID); None where the kind has none. ``name`` is the output's
+    relative POSIX path, without anything identifying and a function of the input and the keys alone. With a refusing
+    finding, ``name`` may be empty.
+    """
+
+    name: str
+    subjects: tuple[str, ...] = ()
+    identifiers: frozenset[Identifier] = frozenset()
+    object_key: str | None = None
+    logical_id: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Harvest({self.name!r}, …)"
+
+
+@dataclass(frozen=True)
+class Safe:
+    """What making a file safe gave: SHA-256 (hex) and size (bytes) of the output, hashed as it was written; findings;
+    ``actions`` counts what was done (``removed``, ``replaced``, ``shifted``…). Where a finding refuses, there is no output
+    and ``sha256`` is empty.
+    """
+
+    sha256: str
+    size: int
+    findings: tuple[Finding, ...] = ()
+    actions: Mapping[str, int] = field(default_factory=dict)
+
+
+Fact = str | int | float | bool | None

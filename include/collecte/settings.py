@@ -1,0 +1,63 @@
+"""Where this installation keeps its things: read from the environment, by the same names in every deployment.
+
+=========================  =====================================================================  ==========================
+variable                   holds                                                                  default
+=========================  =====================================================================  ==========================
+``COLLECTE_CATALOGUE``     SQLAlchemy URL of the catalogue; ``COLLECTE_CATALOGUE_FILE`` names a   ``.collecte/catalogue.db``
+                           file that holds it (a mounted secret)
+``COLLECTE_LANDING``       URL of the landing zone (``file://``): identifying                     ``.collecte/landing``
+``COLLECTE_CURATED``       URL of the curated zone (``file://``)                                  ``.collecte/curated``
+``COLLECTE_CHALLENGES``    folder of the challenge files                                          ``include/challenges``
+``COLLECTE_CONNECTIONS``   JSON file of connections, as Airflow's LocalFilesystemBackend reads it  none
+=========================  =====================================================================  ==========================
+
+Connections may also stand in the environment as Airflow reads them (``AIRFLOW_CONN_<ID>``).
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from collecte.errors import NeedsPerson
+
+#: The checkout: the folder that holds include/, dags/ and expectations/.
+HOME = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Settings:
+    catalogue: str
+    landing: str
+    curated: str
+    challenges: Path
+    connections: Path | None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """The settings of this process.
+
+        Raises:
+            NeedsPerson: ``COLLECTE_CATALOGUE_FILE`` names a file that cannot be read.
+        """
+        state = HOME / ".collecte"
+        connections = environment.get("COLLECTE_CONNECTIONS")
+        return cls(
+            catalogue=_secret(environment, "COLLECTE_CATALOGUE") or f"sqlite:///{state / 'catalogue.db'}",
+            landing=environment.get("COLLECTE_LANDING") or (state / "landing").as_uri(),
+            curated=environment.get("COLLECTE_CURATED") or (state / "curated").as_uri(),
+            challenges=Path(environment.get("COLLECTE_CHALLENGES") or HOME / "include" / "challenges"),
+            connections=Path(connections) if connections else None,
+        )
+
+
+def _secret(environment: Mapping[str, str], name: str) -> str | None:
+    """The value of ``name``, or the content of the file that ``<name>_FILE`` names."""
+    if file := environment.get(f"{name}_FILE"):
+        try:
+            return Path(file).read_text("utf-8").strip()
+        except OSError:
+            raise NeedsPerson(
+                f"{name}_FILE names {file}, which cannot be read.", "mount the secret there, or correct the variable."
+            ) from None
+    return environment.get(name)
