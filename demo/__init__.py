@@ -1,0 +1,1 @@
+"""The demonstration: real servers, three fictional centres, and what is played before them."""
