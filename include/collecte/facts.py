@@ -1,0 +1,151 @@
+"""The facts table: one row for each accepted copy of a file, what it is and how big, nothing of whom it shows.
+
+``describe`` writes one Parquet file a shard, ``validate`` and the reports read a delivery's shards into one frame. The
+columns are :data:`SCHEMA`; those of another kind than the row's are null.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from collecte.errors import Bug, NeedsPerson
+from collecte.records import Fact
+
+#: Columns of every row, whatever its kind.
+COMMON_COLUMNS = ("file_id", "object_id", "kind", "subject", "name", "size_bytes")
+
+_TEXT, _WHOLE, _NUMBER = pa.string(), pa.int64(), pa.float64()
+
+_TYPES: Mapping[str, Mapping[str, pa.DataType]] = {
+    "": {
+        "file_id": _WHOLE,
+        "object_id": _WHOLE,
+        "kind": _TEXT,
+        "subject": _TEXT,
+        "name": _TEXT,
+        "size_bytes": _WHOLE,
+    },
+    "dicom": {
+        "sop_class": _TEXT,
+        "transfer_syntax": _TEXT,
+        "modality": _TEXT,
+        "manufacturer": _TEXT,
+        "model": _TEXT,
+        "body_part": _TEXT,
+        "rows": _WHOLE,
+        "columns": _WHOLE,
+        "frames": _WHOLE,
+        "samples_per_pixel": _WHOLE,
+        "bits_allocated": _WHOLE,
+        "bits_stored": _WHOLE,
+        "photometric": _TEXT,
+        "pixel_spacing_row_mm": _NUMBER,
+        "pixel_spacing_column_mm": _NUMBER,
+        "slice_thickness_mm": _NUMBER,
+        "study_date": _TEXT,
+        "patient_sex": _TEXT,
+        "patient_age_years": _NUMBER,
+        "burned_in_annotation": _TEXT,
+    },
+    "table": {
+        "n_rows": _WHOLE,
+        "n_columns": _WHOLE,
+        "column_names": _TEXT,
+        "missing_share": _NUMBER,
+    },
+}
+
+#: The columns that :meth:`collecte.formats.Format.describe` gives, by kind.
+KIND_COLUMNS: Mapping[str, tuple[str, ...]] = {kind: tuple(types) for kind, types in _TYPES.items() if kind}
+
+#: Every column, in the order in which it is written. ``study_date`` is ISO text, as shifted.
+SCHEMA = pa.schema(
+    [
+        pa.field(name, kind, nullable=name not in ("file_id", "kind"))
+        for types in _TYPES.values()
+        for name, kind in types.items()
+    ]
+)
+
+_DTYPES: Mapping[pa.DataType, object] = {
+    _TEXT: pd.StringDtype(),
+    _WHOLE: pd.Int64Dtype(),
+    _NUMBER: pd.Float64Dtype(),
+}
+
+#: Rows that are held in memory while a shard is written.
+_ROWS_PER_GROUP = 10_000
+
+
+def write_facts(path: Path, rows: Iterable[Mapping[str, Fact]]) -> int:
+    """Write one shard's rows as Parquet (``.part``, fsync, rename) and say how many they were. Columns that a row
+    leaves out are null. The same rows give the same bytes.
+
+    Raises:
+        Bug: a row has a column that :data:`SCHEMA` lacks, or a value of another type.
+    """
+    part = path.with_name(f"{path.name}.part")
+    count = 0
+    with part.open("wb") as file:
+        with pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
+            for batch in _batches(iter(rows)):
+                writer.write_table(_table(batch))
+                count += len(batch)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    return count
+
+
+def read_facts(paths: Iterable[Path]) -> pd.DataFrame:
+    """The rows of a delivery's shards, by ``file_id``: nullable pandas types, so that an absent number stays absent.
+
+    Raises:
+        NeedsPerson: a shard is missing, damaged, or was written with other columns.
+    """
+    tables = [_read(path) for path in sorted(paths)]
+    whole = pa.concat_tables([SCHEMA.empty_table(), *tables]).sort_by("file_id")
+    frame: pd.DataFrame = whole.to_pandas(types_mapper=_DTYPES.get)
+    return frame
+
+
+def _batches(rows: Iterator[Mapping[str, Fact]]) -> Iterator[list[Mapping[str, Fact]]]:
+    while batch := list(islice(rows, _ROWS_PER_GROUP)):
+        yield batch
+
+
+def _table(rows: list[Mapping[str, Fact]]) -> pa.Table:
+    if unknown := sorted({name for row in rows for name in row} - set(SCHEMA.names)):
+        raise Bug(f"The facts table has no column {', '.join(unknown)}.")
+    return pa.table([_column(field, rows) for field in SCHEMA], schema=SCHEMA)
+
+
+def _column(field: pa.Field, rows: list[Mapping[str, Fact]]) -> pa.Array:
+    values = [row.get(field.name) for row in rows]
+    if not field.nullable and None in values:
+        raise Bug(f"A row of facts has no {field.name}.")
+    if any(isinstance(value, bool) for value in values):
+        raise Bug(f"The facts column {field.name} holds no true or false.")
+    try:
+        return pa.array(values, type=field.type)
+    except (pa.ArrowException, TypeError, ValueError):
+        # The library's message repeats the value.
+        raise Bug(f"A value of the facts column {field.name} is no {field.type}.") from None
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        table = pq.read_table(path)
+    except (FileNotFoundError, pa.ArrowException):
+        table = None
+    if table is None or table.schema.names != SCHEMA.names or table.schema.types != SCHEMA.types:
+        raise NeedsPerson(
+            f"The facts of a shard ({path.name}) are missing, damaged or of another version.",
+            "clear the describe task of this delivery, so that it runs again; then this one.",
+        )
+    return table.cast(SCHEMA)
