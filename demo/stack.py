@@ -1,0 +1,378 @@
+"""The local stack: an S3 server, two SFTP servers and Airflow, as plain processes on 127.0.0.1.
+
+Everything lives under one *state folder* (``.collecte/demo``), so several stacks can run at once::
+
+    stack.json          ports and recorded sessions: what runs, and what `down` ends
+    env.sh              the settings as a shell reads them: `. .collecte/demo/env.sh` then `airflow …` or `collecte …`
+    secrets.json        generated once: Airflow's keys, passwords of the demo's accounts
+    connections.json    the connections, as Airflow's LocalFilesystemBackend and `collecte` read them
+    keys/               the challenge's keys
+    airflow/ s3/ sftp/ landing/ curated/ catalogue.db logs/
+
+The settings have the same names as in docker-compose.yaml; a test holds the two against each other.
+"""
+
+import json
+import os
+import secrets
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+from cryptography.fernet import Fernet
+
+from demo import processes, servers
+from demo.processes import Session
+
+HOME = Path(__file__).resolve().parents[1]
+HOST = servers.HOST
+#: The demo's SFTP centres: folder that the server shows, and how it lets us in.
+SFTP_CENTRES: Mapping[str, str] = {"arvel": "key", "corvane": "password"}
+BUCKETS = ("belcombe", "hdh")
+#: Airflow's components: a serving of logs would listen on 0.0.0.0, and one machine reads its logs from the disk.
+AIRFLOW: Mapping[str, tuple[str, ...]] = {
+    "api-server": ("api-server",),
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+    "dag-processor": ("dag-processor",),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+}
+_PATIENCE_S = 180.0
+
+
+class StackError(RuntimeError):
+    """The stack did not come up; the message names the log to read."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that runs, or ran: its state folder, its ports by component, its sessions."""
+
+    state: Path
+    challenges: Path
+    ports: Mapping[str, int]
+    sessions: tuple[Session, ...] = ()
+    parallelism: int = 4
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def url(self) -> str:
+        """Where the UI and the REST API answer."""
+        return f"http://{HOST}:{self.ports['airflow']}"
+
+    @property
+    def user(self) -> str:
+        return "admin"
+
+    @property
+    def password(self) -> str:
+        return str(_secrets(self.state)["admin"])
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment in which Airflow, tasks and the `collecte` command see this stack."""
+        return {**_inherited(), **self.settings}
+
+    def running(self) -> dict[str, bool]:
+        """Each component, and whether it is alive."""
+        return {session.name: processes.runs(session) for session in self.sessions}
+
+
+def state_folder() -> Path:
+    """``COLLECTE_DEMO_STATE``, or ``.collecte/demo`` in the checkout."""
+    return Path(os.environ.get("COLLECTE_DEMO_STATE") or HOME / ".collecte" / "demo").resolve()
+
+
+def load(state: Path) -> Stack | None:
+    """The stack recorded in a state folder, running or not; None where none was started."""
+    try:
+        raw = json.loads((state / "stack.json").read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    sessions = tuple(Session(**session) for session in raw.pop("sessions"))
+    return Stack(state, Path(raw.pop("challenges")), sessions=sessions, **raw)
+
+
+def up(state: Path, say: Callable[[str], None], challenges: Path | None = None, parallelism: int = 4) -> Stack:
+    """Start everything and wait until all of it answers; what already runs there is ended first. Data are kept.
+
+    Raises:
+        StackError: a component ended, or did not answer in three minutes. What was started is ended again.
+    """
+    down(state, say)
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (state / "logs").mkdir(exist_ok=True)
+    s3 = servers.plan_s3(state / "s3")
+    airflow, *sftp = servers.free_ports(1 + len(SFTP_CENTRES))
+    ports = {"airflow": airflow, "s3": s3.s3_port, **dict(zip(_sftp_names(), sftp, strict=True))}
+    ports |= {f"s3-{index}": port for index, port in enumerate(s3.ports) if port != s3.s3_port}
+    stack = Stack(state, challenges or HOME / "include" / "challenges", ports, parallelism=parallelism)
+    stack = replace(stack, settings=_settings(stack))
+    _prepare(stack, s3)
+    try:
+        return _start_all(stack, s3, say)
+    except BaseException:
+        down(state, say)
+        raise
+
+
+def down(state: Path, say: Callable[[str], None]) -> int:
+    """End every process of the stack and give how many there were; data and logs are kept."""
+    stack = load(state)
+    if stack is None:
+        return 0
+    ended = processes.end(stack.sessions)
+    if ended:
+        say(f"ended {ended} processes of {len(stack.sessions)} components")
+    _record(replace(stack, sessions=()))
+    return ended
+
+
+def forget(state: Path, say: Callable[[str], None]) -> None:
+    """End the stack and remove all of its data: the demo begins with empty drops and an empty catalogue."""
+    down(state, say)
+    if (state / "stack.json").exists():
+        shutil.rmtree(state)
+
+
+def _start_all(stack: Stack, s3: servers.S3Server, say: Callable[[str], None]) -> Stack:
+    for name, command in _servers(stack, s3):
+        stack = _start(stack, name, command)
+    say(f"started the S3 server and {len(SFTP_CENTRES)} SFTP servers; preparing both databases")
+    with ThreadPoolExecutor() as threads:
+        airflow = threads.submit(_once, stack, "airflow-migrate", _airflow("db", "migrate"))
+        catalogue = threads.submit(_once, stack, "catalogue-upgrade", _catalogue())
+        _wait(stack, "s3", lambda: _buckets(s3))
+        say(f"S3 answers on {s3.endpoint_url}, buckets {' and '.join(BUCKETS)}")
+        for name in _sftp_names():
+            _wait(stack, name, lambda name=name: servers._shows_banner(stack.ports[name]))  # type: ignore[misc]
+            say(f"SFTP of {name.removeprefix('sftp-')} answers on {HOST}:{stack.ports[name]}")
+        catalogue.result()
+        airflow.result()
+    say("both databases are at their newest version; starting Airflow")
+    for name, arguments in AIRFLOW.items():
+        stack = _start(stack, name, _airflow(*arguments))
+    for part, component in _HEALTH.items():
+        _wait(stack, component, lambda part=part: _healthy(stack, part))  # type: ignore[misc]
+        say(f"{component} is healthy")
+    return stack
+
+
+#: What Airflow's health answer calls each component; the API server answers for the database.
+_HEALTH = {
+    "metadatabase": "api-server",
+    "scheduler": "scheduler",
+    "dag_processor": "dag-processor",
+    "triggerer": "triggerer",
+}
+
+
+def _settings(stack: Stack) -> dict[str, str]:
+    """Every setting, by the names of docker-compose.yaml."""
+    state, known = stack.state, _secrets(stack.state)
+    home, connections = state / "airflow", state / "connections.json"
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__API__BASE_URL": stack.url,
+        "AIRFLOW__API__HOST": HOST,
+        "AIRFLOW__API__PORT": str(stack.ports["airflow"]),
+        "AIRFLOW__API__SECRET_KEY": known["session"],
+        "AIRFLOW__API_AUTH__JWT_SECRET": known["jwt"],
+        "AIRFLOW__CORE__DAGS_FOLDER": str(HOME / "dags"),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{stack.url}/execution/",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__FERNET_KEY": known["fernet"],
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PARALLELISM": str(stack.parallelism),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(HOME / "plugins"),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{stack.user}:admin",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+        "AIRFLOW__SECRETS__BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
+        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"connections_file_path": str(connections)}),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "COLLECTE_CATALOGUE": f"sqlite:///{state / 'catalogue.db'}",
+        "COLLECTE_CHALLENGES": str(stack.challenges),
+        "COLLECTE_CONNECTIONS": str(connections),
+        "COLLECTE_CURATED": (state / "curated").as_uri(),
+        "COLLECTE_LANDING": (state / "landing").as_uri(),
+        "COLLECTE_DEMO_KEYS": str(state / "keys" / "demo.json"),
+        "PYTHONPATH": str(HOME / "include"),
+    }
+
+
+def _inherited() -> dict[str, str]:
+    """What a component takes from our own environment: nothing of another Airflow, nothing of a proxy."""
+    kept = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "USER", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    return {**{name: os.environ[name] for name in kept if name in os.environ}, "PATH": path, "NO_PROXY": "*"}
+
+
+def _secrets(state: Path) -> dict[str, str]:
+    """The stack's secrets, made the first time."""
+    path = state / "secrets.json"
+    if not path.exists():
+        made = {name: secrets.token_urlsafe(32) for name in ("jwt", "session", "corvane")}
+        _write_secret(
+            path, json.dumps({**made, "fernet": Fernet.generate_key().decode(), "admin": secrets.token_hex(8)})
+        )
+    return dict(json.loads(path.read_text("utf-8")))
+
+
+def _prepare(stack: Stack, s3: servers.S3Server) -> None:
+    """Folders, keys, passwords and connections: all that must be there before the first process."""
+    from collecte.keys import Keys
+
+    state = stack.state
+    for folder in ("airflow", "landing", "curated", "keys", *(f"sftp/{centre}" for centre in SFTP_CENTRES)):
+        (state / folder).mkdir(parents=True, exist_ok=True)
+    for centre in SFTP_CENTRES:
+        (state / "sftp" / centre / "depot").mkdir(exist_ok=True)
+        for key in (_host_key(state, centre), _client_key(state, centre)):
+            if not key.exists():
+                key.with_suffix(".pub").write_text(servers.make_key(key) + "\n", "ascii")
+    if not (state / "keys" / "demo.json").exists():
+        Keys.new().save(state / "keys" / "demo.json")
+    _write_secret(state / "airflow" / "passwords.json", json.dumps({stack.user: stack.password}))
+    _write_secret(state / "connections.json", json.dumps(_connections(stack, s3), indent=2))
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in stack.settings.items()]
+    _write_secret(state / "env.sh", "\n".join(lines) + "\n")
+
+
+def _connections(stack: Stack, s3: servers.S3Server) -> dict[str, dict[str, Any]]:
+    """The demo's connections, under the ids that include/challenges/demo.yaml names."""
+    aws = {
+        "conn_type": "aws",
+        "login": s3.access_key,
+        "password": s3.secret_key,
+        "extra": json.dumps({"endpoint_url": s3.endpoint_url, "region_name": "us-east-1"}),
+    }
+    sftp: dict[str, dict[str, Any]] = {}
+    for centre, way in SFTP_CENTRES.items():
+        extra = {"host_key": servers.public_line(_host_key(stack.state, centre))}
+        if way == "key":
+            extra["private_key"] = _client_key(stack.state, centre).read_text("ascii")
+        sftp[f"demo_sftp_{centre}"] = {
+            "conn_type": "sftp",
+            "host": HOST,
+            "port": stack.ports[f"sftp-{centre}"],
+            "login": centre,
+            "password": _secrets(stack.state)[centre] if way == "password" else None,
+            "extra": json.dumps(extra),
+        }
+    return {**sftp, "demo_s3_belcombe": aws, "demo_hdh": aws}
+
+
+def _servers(stack: Stack, s3: servers.S3Server) -> list[tuple[str, list[str]]]:
+    # As it comes, the volume server waits ten seconds before it stops, for a master that is elsewhere.
+    commands = [("s3", [*servers.s3_command(s3), "-volume.preStopSeconds=0"])]
+    for centre, way in SFTP_CENTRES.items():
+        command = servers.sftp_command(
+            stack.state / "sftp" / centre,
+            stack.ports[f"sftp-{centre}"],
+            _host_key(stack.state, centre),
+            user=centre,
+            authorized_key=_client_key(stack.state, centre).with_suffix(".pub") if way == "key" else None,
+            password_env="DEMO_SFTP_PASSWORD" if way == "password" else None,
+            max_connections=4,
+        )
+        commands.append((f"sftp-{centre}", command))
+    return commands
+
+
+def _start(stack: Stack, name: str, command: list[str]) -> Stack:
+    """Start one component and record its session at once, so that whatever happens next it can be ended."""
+    environment = stack.environment
+    if SFTP_CENTRES.get(name.removeprefix("sftp-")) == "password":
+        environment["DEMO_SFTP_PASSWORD"] = _secrets(stack.state)[name.removeprefix("sftp-")]
+    session = processes.start(name, command, _log(stack, name), environment, HOME)
+    stack = replace(stack, sessions=(*stack.sessions, session))
+    _record(stack)
+    return stack
+
+
+def _once(stack: Stack, name: str, command: list[str]) -> None:
+    """Run a command to its end."""
+    with _log(stack, name).open("ab") as log:
+        ran = subprocess.run(command, env=stack.environment, cwd=HOME, stdout=log, stderr=log, check=False)
+    if ran.returncode:
+        raise StackError(f"{name} ended with {ran.returncode}; its log: {_log(stack, name)}")
+
+
+def _wait(stack: Stack, name: str, ready: Callable[[], bool]) -> None:
+    """Wait until a component is ready, or any component ended."""
+    until = time.monotonic() + _PATIENCE_S
+    while not ready():
+        for component, alive in stack.running().items():
+            if not alive:
+                raise StackError(f"{component} ended; its log: {_log(stack, component)}")
+        if time.monotonic() > until:
+            raise StackError(f"{name} did not answer in {_PATIENCE_S:.0f} s; its log: {_log(stack, name)}")
+        time.sleep(0.25)
+
+
+def _buckets(s3: servers.S3Server) -> bool:
+    if not servers._lists_buckets(s3):
+        return False
+    s3.create_buckets(*BUCKETS)
+    return True
+
+
+def _healthy(stack: Stack, part: str) -> bool:
+    try:
+        answer = httpx.get(f"{stack.url}/api/v2/monitor/health", timeout=5, trust_env=False)
+    except httpx.TransportError:
+        return False
+    return answer.is_success and (answer.json().get(part) or {}).get("status") == "healthy"
+
+
+def _record(stack: Stack) -> None:
+    """Write stack.json whole or not at all."""
+    raw = {
+        "challenges": str(stack.challenges),
+        "ports": dict(stack.ports),
+        "sessions": [asdict(session) for session in stack.sessions],
+        "parallelism": stack.parallelism,
+        "settings": dict(stack.settings),
+    }
+    part = stack.state / "stack.json.part"
+    _write_secret(part, json.dumps(raw, indent=2))
+    part.replace(stack.state / "stack.json")
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text, "utf-8")
+
+
+def _airflow(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "airflow", *arguments]
+
+
+def _catalogue() -> list[str]:
+    return [sys.executable, "-c", ""]
+
+
+def _sftp_names() -> list[str]:
+    return [f"sftp-{centre}" for centre in SFTP_CENTRES]
+
+
+def _host_key(state: Path, centre: str) -> Path:
+    return state / "sftp" / f"{centre}.host_key"
+
+
+def _client_key(state: Path, centre: str) -> Path:
+    return state / "sftp" / f"{centre}.client_key"
+
+
+def _log(stack: Stack, name: str) -> Path:
+    return stack.state / "logs" / f"{name}.log"

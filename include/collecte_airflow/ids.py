@@ -1,0 +1,71 @@
+"""The grammar of ids: DAG ids, asset names, partition keys, tags; in one place, so that a link can take them apart.
+
+=====================  ======================================  =================================
+what                   form                                    example
+=====================  ======================================  =================================
+DAG, centre's          ``<stage>__<challenge>__<centre>``      ``collect__cervix-2027__arvel``
+DAG, challenge's       ``<stage>__<challenge>``                ``ship_hdh__cervix-2027``
+asset                  ``<name>/<challenge>``                  ``accepted/cervix-2027``
+partition key          ``<centre>/<delivery>``                 ``arvel/d0001``
+=====================  ======================================  =================================
+
+Challenge and centre ids hold no underscore and no slash (:mod:`collecte.challenge`), so each form can be taken apart.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from airflow.sdk import Asset
+
+from collecte.errors import NeedsPerson
+
+_PARTITION = re.compile(r"([a-z][a-z0-9-]{0,39})/(d\d{4,})")
+#: What a person may type into the form's delivery field; JSON Schema and Python read it alike.
+DELIVERY_PATTERN = r"^d\d{4,}$"
+
+
+def dag_id(stage: str, challenge_id: str, centre_id: str | None = None) -> str:
+    """The DAG id of a stage (``collect``, ``ship_hdh``) for a challenge, or for one of its centres."""
+    return "__".join(part for part in (stage, challenge_id, centre_id) if part is not None)
+
+
+def tags(stage: str, challenge_id: str, centre_id: str | None = None) -> list[str]:
+    """The tags by which the UI's list is filtered."""
+    centre = [f"centre:{centre_id}"] if centre_id else []
+    return [f"challenge:{challenge_id}", *centre, f"stage:{stage}"]
+
+
+def accepted(challenge_id: str) -> Asset:
+    """Batches that passed every gate into curated; one partition a delivery."""
+    return Asset(name=f"accepted/{challenge_id}", uri=f"collecte://accepted/{challenge_id}", group="collecte")
+
+
+def shipped_to_hdh(challenge_id: str) -> Asset:
+    """Batches that are proved to be in the HDH bucket; one partition a delivery."""
+    return Asset(name=f"hdh/{challenge_id}", uri=f"collecte://hdh/{challenge_id}", group="collecte")
+
+
+def partition_key(centre_id: str, delivery: str) -> str:
+    return f"{centre_id}/{delivery}"
+
+
+def read_partition_key(key: str | None) -> tuple[str, str]:
+    """Centre and delivery of a partition key.
+
+    Raises:
+        NeedsPerson: there is none (somebody started the run by hand without one), or it has another form.
+    """
+    match = _PARTITION.fullmatch(key or "")
+    if not match:
+        raise NeedsPerson(
+            "This run has no partition key of the form <centre>/<delivery>, so it is not known what to ship.",
+            "runs start by themselves when a delivery is accepted; to ship one again, press Trigger and fill in the "
+            "partition key, such as arvel/d0001.",
+        )
+    return match[1], match[2]
+
+
+def deliveries_of(refs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The deliveries that shards belong to, each once: ``[{"shard": "d0001/receive/3", …}]`` → ``["d0001"]``."""
+    return sorted({str(ref["shard"]).partition("/")[0] for ref in refs})

@@ -1,0 +1,103 @@
+"""What every task of ours has in common: its retries, the wall around it, and the sentence that it logs.
+
+The wall is the last of several: the rooms convert exceptions and catch warnings where they handle a centre's bytes.
+What they missed would end in the task log, value included, for Airflow prints messages, chained causes and Python's
+warnings. So nothing but our own exceptions passes it with a message, and warnings are counted, not shown.
+"""
+
+import functools
+import logging
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk.exceptions import AirflowException
+
+from collecte.errors import Bug, CollecteError, NeedsPerson, Retry
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+log = logging.getLogger("collecte.task")
+
+
+class Unexpected(Exception):
+    """An exception that nobody foresaw: its class and where it was raised, without its message. Repeated as usual."""
+
+
+#: Tries after the first one. The policy below can only shorten this.
+RETRIES = 4
+
+#: What becomes of a task whose step raised, by the class of :mod:`collecte.errors`; Airflow's order is first match.
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(NeedsPerson, RetryAction.FAIL, reason="It would fail again: the message says what to do."),
+        RetryRule(Bug, RetryAction.FAIL, reason="A fault of Collecte: please report it."),
+        RetryRule(Retry, RetryAction.RETRY, reason="Connection lost or server busy: tried again, later each time."),
+    ]
+)
+
+#: For each DAG's ``default_args``. The delays are 30 s, 1, 2 and 4 min (give or take): a night's glitch, not a night.
+DEFAULT_ARGS: Mapping[str, Any] = {
+    "owner": "data-engineering",
+    "retries": RETRIES,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=15),
+    "retry_policy": RETRY_POLICY,
+}
+
+
+def guarded(function: Callable[P, R]) -> Callable[P, R]:
+    """The task function behind the wall."""
+
+    @functools.wraps(function)
+    def walled(*args: P.args, **kwargs: P.kwargs) -> R:
+        with wall():
+            return function(*args, **kwargs)
+
+    return walled
+
+
+@contextmanager
+def wall() -> Iterator[None]:
+    """Let no text of a library out: neither by an exception's message nor by a warning.
+
+    Raises:
+        CollecteError, AirflowException: as they came; their messages are ours.
+        Unexpected: for everything else.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        except (CollecteError, AirflowException):
+            raise
+        except Exception as error:  # noqa: BLE001  any library's message may hold a value of a centre's file
+            raise Unexpected(f"{_class_name(error)}, raised at {_places(error)}.") from None
+        finally:
+            if caught:
+                kinds = ", ".join(sorted({warning.category.__name__ for warning in caught}))
+                log.info("%d warnings of libraries, their text not shown: %s", len(caught), kinds)
+
+
+def tell(what: str, counts: Mapping[str, int]) -> dict[str, int]:
+    """Log counts as one sentence and hand them on: ``tell("Received", {"files": 12})`` logs ``Received: 12 files.``"""
+    parts = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()]
+    log.info("%s: %s.", what, ", ".join(parts) or "nothing to do")
+    return dict(counts)
+
+
+def _class_name(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
+def _places(error: BaseException) -> str:
+    """The last lines of code that the exception came through, innermost last. Places only, no data."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    return " → ".join(f"{'/'.join(Path(frame.filename).parts[-3:])}:{frame.lineno}" for frame in frames)
