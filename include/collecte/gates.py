@@ -1,0 +1,80 @@
+"""What must hold before data cross from one trust zone into the next: one table, for a data-protection officer to read.
+
+=================  ==========================================================================  =======================
+arrow              what must hold                                                              kept by
+=================  ==========================================================================  =======================
+drop → landing     the collection is open today; the centre's agreement is signed and has not  :func:`agreement_gate`,
+                   ended, has every clause, and covers the purpose ``challenge`` and at least  before each run
+                   one kind of the challenge
+landing → curated  the file's kind is one of the challenge *and* of the centre's agreement     :func:`kinds_covered`,
+                   (any other file: quarantine)                                                for each file
+landing → curated  a profile covers the file's type; the residual scan found nothing of the    steps: accept takes
+                   whole delivery's identifiers; no check refused it                           no refused file
+curated → hdh      the batch holds accepted files only; each arrives with the SHA-256 that it  steps: ship
+                   left with, proved at the destination
+=================  ==========================================================================  =======================
+
+To come, and until then no code crosses these arrows: *landing → drop* (feedback: nothing of another centre in it),
+*hdh → host* (homogeneity, disclosure risk, two approvals over the release's digest), *release → vault* (labels of the test
+sets), *host → open* (embargo over, purpose ``open_data`` in every centre's agreement, anonymity judged, two approvals).
+
+A gate asks the challenge file and a day, nothing else; it answers with findings. One that refuses keeps the gate closed.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+
+from collecte.challenge import Agreement, Centre, Challenge
+from collecte.findings import Finding
+
+#: The purpose that every collection serves.
+_PURPOSE = "challenge"
+#: Clauses that a challenge file may leave open (``null``) while they are negotiated; ``signed`` has a finding of its own.
+_OPEN_CLAUSES = ("ends", "authorisation", "patient_notice")
+
+
+def agreement_gate(challenge: Challenge, centre: Centre, today: date) -> tuple[Finding, ...]:
+    """What stands between a centre's drop and landing on a day; empty where nothing does.
+
+    Every missing clause is named at once. Findings that refuse close the gate; ``AGREEMENT-KIND-NOT-COVERED`` does not: the
+    kinds that the agreement covers are collected, and files of the other go to quarantine.
+    """
+    return (
+        *_of_collection(challenge, today),
+        *_of_force(centre.agreement, today),
+        *_of_kinds(challenge, centre),
+    )
+
+
+def kinds_covered(challenge: Challenge, centre: Centre) -> frozenset[str]:
+    """The kinds of data that may be collected from a centre: the challenge's, as far as the agreement covers them."""
+    return challenge.kinds.allowed & frozenset(centre.agreement.kinds)
+
+
+def _of_collection(challenge: Challenge, today: date) -> Iterator[Finding]:
+    collection = challenge.dates.collection
+    if today < collection.start:
+        yield Finding("COLLECTION-NOT-OPEN", values={"opens": collection.start.isoformat()})
+    elif today > collection.end:
+        yield Finding("COLLECTION-CLOSED", values={"closed": collection.end.isoformat()})
+
+
+def _of_force(agreement: Agreement, today: date) -> Iterator[Finding]:
+    if agreement.signed is None or today < agreement.signed:
+        yield Finding("AGREEMENT-NOT-IN-FORCE")
+    if agreement.ends is not None and today > agreement.ends:
+        yield Finding("AGREEMENT-ENDED", values={"ended": agreement.ends.isoformat()})
+    for clause in _OPEN_CLAUSES:
+        if getattr(agreement, clause) is None:
+            yield Finding("AGREEMENT-CLAUSE-MISSING", values={"clause": clause})
+    if _PURPOSE not in agreement.purposes:
+        yield Finding("AGREEMENT-PURPOSE-NOT-COVERED", values={"purpose": _PURPOSE})
+
+
+def _of_kinds(challenge: Challenge, centre: Centre) -> Iterator[Finding]:
+    covered = kinds_covered(challenge, centre)
+    if not covered:
+        yield Finding("AGREEMENT-COVERS-NO-KIND")
+        return
+    for kind in sorted(challenge.kinds.allowed - covered):
+        yield Finding("AGREEMENT-KIND-NOT-COVERED", values={"kind": kind})
