@@ -1,8 +1,10 @@
 """The catalogue's tables.
 
 Identifying text stands here only *sealed* (AES-GCM, key id beside it) or as a keyed digest (hex) for comparison. Ids are
-given by us before the insert (a sealed cell is bound to its row's id).
+given by us before the insert (a sealed cell is bound to its row's id). Times are aware, in UTC, to the microsecond.
 """
+
+from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
@@ -10,6 +12,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -18,8 +21,11 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
+from sqlalchemy.types import TypeDecorator
 
+from collecte.errors import Bug
 from collecte.records import State
 
 metadata = MetaData(
@@ -33,6 +39,21 @@ metadata = MetaData(
 )
 
 _Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware time in UTC; SQLite, which keeps no zone, gives back the same value as PostgreSQL."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise Bug("A time without a zone was about to enter the catalogue.")
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value and (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC))
 
 
 def _id() -> Column[int]:
@@ -60,14 +81,16 @@ delivery = Table(
     _id(),
     _to("centre"),
     Column("number", Integer, nullable=False, doc="d0001 is number 1 of its centre"),
-    Column("folder_digest", String(64), nullable=False, doc="keyed; of the drop's folder (or of the day, for loose files)"),
+    Column(
+        "folder_digest", String(64), nullable=False, doc="keyed; of the drop's folder (or of the day, for loose files)"
+    ),
     Column("folder_sealed", LargeBinary, nullable=False),
     Column("key_id", String(16), nullable=False),
     Column("state", String(12), nullable=False, doc="waiting, collecting, accepted, shipped"),
     Column("listing_digest", String(64), doc="keyed; of names, sizes and times as last seen"),
-    Column("unchanged_since", DateTime(timezone=True), doc="by our clock: the listing has been this one since"),
+    Column("unchanged_since", Instant, doc="by our clock: the listing has been this one since"),
     Column("complete_by", String(10), doc="manifest, marker or quiet"),
-    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("created_at", Instant, nullable=False),
     UniqueConstraint("centre_id", "number"),
     CheckConstraint("state IN ('waiting','collecting','accepted','shipped')", name="state"),
     Index(None, "centre_id", "folder_digest"),
@@ -112,7 +135,12 @@ file = Table(
     Column("path_sealed", LargeBinary, nullable=False, doc="relative to the drop (of a member: to its archive)"),
     Column("key_id", String(16), nullable=False),
     Column("path_digest", String(64), nullable=False, doc="keyed; of the path in the drop"),
-    Column("name_digest", String(64), nullable=False, doc="keyed; of the case-folded NFC base name, for references in tables"),
+    Column(
+        "name_digest",
+        String(64),
+        nullable=False,
+        doc="keyed; of the case-folded NFC base name, for references in tables",
+    ),
     Column("size", BigInteger, nullable=False, doc="bytes, as listed"),
     Column("mtime", BigInteger, doc="nanoseconds since 1970, by the drop's clock"),
     Column("expected", String(140), doc="algorithm:hex from the centre's manifest"),
@@ -129,6 +157,13 @@ file = Table(
     Index(None, "delivery_id", "path_digest"),
     Index(None, "delivery_id", "name_digest"),
     Index(None, "logical_digest"),
+    # Few files have either; without these an erased row would be looked for in the whole table.
+    Index(
+        None, "origin_id", sqlite_where=text("origin_id IS NOT NULL"), postgresql_where=text("origin_id IS NOT NULL")
+    ),
+    Index(
+        None, "points_to", sqlite_where=text("points_to IS NOT NULL"), postgresql_where=text("points_to IS NOT NULL")
+    ),
 )
 
 file_subject = Table(
@@ -143,7 +178,7 @@ identifier = Table(
     metadata,
     _id(),
     _to("delivery", index=True),
-    _to("subject", optional=True),
+    _to("subject", optional=True, index=True),
     Column("kind", String(12), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("key_id", String(16), nullable=False),
@@ -163,7 +198,7 @@ finding = Table(
     Column("place", String(200), nullable=False),
     Column("count", Integer, nullable=False),
     Column("values", JSON, nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 shard = Table(
@@ -174,13 +209,14 @@ shard = Table(
     Column("step", String(16), nullable=False),
     Column("number", Integer, nullable=False, doc="from 1"),
     Column("of", Integer, nullable=False),
-    _to("file", "first_file", optional=True),
-    _to("file", "last_file", optional=True),
+    # No foreign keys: a shard outlives the erasure of the files at its ends.
+    Column("first_file", _Id),
+    Column("last_file", _Id),
     Column("files", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("attempt", Integer, nullable=False, doc="the lease: only this attempt may write"),
-    Column("done_at", DateTime(timezone=True)),
-    Column("counts", JSON),
+    Column("done_at", Instant),
+    Column("counts", JSON(none_as_null=True)),
     UniqueConstraint("delivery_id", "step", "number"),
 )
 
@@ -190,7 +226,7 @@ shipment = Table(
     _id(),
     _to("delivery"),
     Column("destination", String(16), nullable=False),
-    Column("done_at", DateTime(timezone=True)),
+    Column("done_at", Instant),
     Column("manifest_sha256", String(64)),
     UniqueConstraint("delivery_id", "destination"),
 )
@@ -207,7 +243,7 @@ receipt = Table(
     Column("version_id", String(200)),
     Column("etag", String(200)),
     Column("proof", String(10), nullable=False, doc="server (it rejects wrong sums, HEAD agrees) or readback"),
-    Column("at", DateTime(timezone=True), nullable=False),
+    Column("at", Instant, nullable=False),
     UniqueConstraint("shipment_id", "key"),
 )
 
@@ -217,12 +253,20 @@ event = Table(
     _id(),
     Column("chain", String(60), nullable=False, doc="challenge:<id> or delivery:<id>"),
     Column("seq", Integer, nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
+    Column("at", Instant, nullable=False),
     Column("step", String(16), nullable=False),
-    Column("shard", String(40), nullable=False),
+    Column("shard", String(60), nullable=False, doc="d0001/receive/3; of an anchor: the chain that it anchors"),
     Column("attempt", Integer, nullable=False),
-    Column("counts", JSON, nullable=False),
-    Column("leaves", LargeBinary, nullable=False, doc="16 bytes for each row moved, in the order of their ids"),
+    Column("counts", JSON, nullable=False, doc="as the step counted"),
+    Column(
+        "moves", JSON, nullable=False, doc="rows by transition, {'waiting>accepted': 214}: they sum up to the states"
+    ),
+    Column(
+        "leaves",
+        LargeBinary,
+        nullable=False,
+        doc="16 bytes for each row moved, in the order of their ids; of an anchor: the hash",
+    ),
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     UniqueConstraint("chain", "seq"),
@@ -243,4 +287,3 @@ id_block = Table(
     Column("name", String(40), primary_key=True),
     Column("next", BigInteger, nullable=False),
 )
-

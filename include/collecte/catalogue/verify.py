@@ -1,0 +1,214 @@
+"""`collecte audit verify`: recompute everything that the chains claim, and name the first broken link of each.
+
+Needs nothing but the catalogue (or a copy of it), and only reads.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Row, func, select
+
+from collecte.catalogue import tables
+from collecte.catalogue.audit import (
+    ANCHOR,
+    ERASED,
+    GENESIS,
+    LEAF_BYTES,
+    NEW,
+    challenge_chain,
+    delivery_chain,
+    event_hash,
+    head,
+    leaf,
+)
+from collecte.records import State
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A link that does not hold: its chain, the number of the event (0: of none in particular), and what is wrong."""
+
+    chain: str
+    seq: int
+    what: str
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A chain's head as a report of that day prints it."""
+
+    chain: str
+    seq: int
+    hash: str
+
+
+@dataclass
+class _Chain:
+    """What one pass over a chain gathers."""
+
+    broken: Broken | None = None
+    hashes: dict[int, str] = field(default_factory=dict)
+    leaves: dict[bytes, list[int]] = field(default_factory=lambda: defaultdict(list))
+    flows: Counter[str] = field(default_factory=Counter)
+    shards: dict[str, dict[str, int]] = field(default_factory=dict)
+    anchors: list[tuple[int, str, int, str]] = field(default_factory=list)
+
+
+def verify(connection: Connection, challenge_id: str, known: Sequence[Anchor] = ()) -> list[Broken]:
+    """Every chain of a challenge that does not hold, with its first broken link; empty where all is well.
+
+    Checked: each hash, each head; that every file's state and SHA-256 are where its leaves lead; that the transitions add up
+    to the files in each state; that each finished shard has its event with its counts; that the challenge's chain holds the
+    deliveries' heads. ``known``: heads from printed reports, which show up a chain that was rewritten as a whole.
+    """
+    delivery, centre = tables.delivery.c, tables.centre.c
+    ids = connection.execute(
+        select(delivery.id)
+        .join(tables.centre, centre.id == delivery.centre_id)
+        .where(centre.challenge_id == challenge_id)
+        .order_by(delivery.id)
+    ).scalars()
+    root = _read(connection, challenge_chain(challenge_id))
+    broken = [root.broken] if root.broken else []
+    anchored = {chain: (at, seq, digest) for at, chain, seq, digest in root.anchors}
+    for delivery_id in ids.all():
+        name = delivery_chain(delivery_id)
+        chain = _read(connection, name)
+        found = (
+            chain.broken
+            or _check_anchors(name, chain, root)
+            or _check_shards(connection, delivery_id, chain)
+            or _check_flows(connection, delivery_id, chain)
+            or _check_files(connection, delivery_id, chain)
+            or _check_known(name, chain, known)
+        )
+        anchored.pop(name, None)
+        broken += [found] if found else []
+    for name, (at, _, _) in sorted(anchored.items()):
+        broken.append(Broken(challenge_chain(challenge_id), at, f"{name}, anchored here, is gone with its delivery"))
+    if not root.broken and (found := _check_known(challenge_chain(challenge_id), root, known)):
+        broken.append(found)
+    return broken
+
+
+def _read(connection: Connection, name: str) -> _Chain:
+    chain = _Chain()
+    previous, seq = GENESIS, 0
+    for event in _events(connection, name):
+        seq += 1
+        if what := _wrong(event, seq, previous):
+            chain.broken = Broken(name, seq, what)
+            return chain
+        previous = chain.hashes[seq] = event.hash
+        _gather(chain, event)
+    if head(connection, name) != (seq, previous):
+        chain.broken = Broken(
+            name, seq, "the chain's head is not its last event: events were cut off or the head altered"
+        )
+    return chain
+
+
+def _events(connection: Connection, name: str) -> Iterator[Row[*tuple[object, ...]]]:
+    statement = select(tables.event).where(tables.event.c.chain == name).order_by(tables.event.c.seq)
+    yield from connection.execute(statement.execution_options(yield_per=100))
+
+
+def _wrong(event: Row[*tuple[object, ...]], seq: int, previous: str) -> str | None:
+    if event.seq != seq:
+        return f"event {seq} is missing"
+    if event.previous != previous:
+        return "it does not follow the event before it"
+    fields = {name: getattr(event, name) for name in ("chain", "seq", "at", "step", "shard", "attempt", "counts")}
+    if event.hash != event_hash(previous, **fields, moves=event.moves, leaves=event.leaves):
+        return "its content is not what was hashed"
+    if event.step != ANCHOR and len(event.leaves) != LEAF_BYTES * sum(event.moves.values()):
+        return "its leaves are not as many as its transitions"
+    return None
+
+
+def _gather(chain: _Chain, event: Row[*tuple[object, ...]]) -> None:
+    if event.step == ANCHOR:
+        chain.anchors.append((event.seq, event.shard, event.counts["seq"], event.leaves.hex()))
+        return
+    for start in range(0, len(event.leaves), LEAF_BYTES):
+        chain.leaves[event.leaves[start : start + LEAF_BYTES]].append(event.seq)
+    chain.flows.update(event.moves)
+    chain.shards[event.shard] = event.counts
+
+
+def _check_anchors(name: str, chain: _Chain, root: _Chain) -> Broken | None:
+    for _, anchored, seq, digest in root.anchors:
+        if anchored == name and chain.hashes.get(seq) != digest:
+            return Broken(name, seq, "it is not the event that the challenge's chain anchored")
+    return None
+
+
+def _check_known(name: str, chain: _Chain, known: Sequence[Anchor]) -> Broken | None:
+    for printed in known:
+        if printed.chain == name and chain.hashes.get(printed.seq) != printed.hash:
+            return Broken(name, printed.seq, "it is not the event whose hash the report shows")
+    return None
+
+
+def _check_shards(connection: Connection, delivery_id: int, chain: _Chain) -> Broken | None:
+    shard, delivery = tables.shard.c, tables.delivery.c
+    rows = connection.execute(
+        select(shard.step, shard.number, shard.done_at, shard.counts, delivery.number.label("delivery"))
+        .join(tables.delivery, delivery.id == shard.delivery_id)
+        .where(shard.delivery_id == delivery_id)
+        .order_by(shard.id)
+    )
+    for row in rows:
+        label = f"d{row.delivery:04d}/{row.step}/{row.number}"
+        counts = chain.shards.get(label)
+        if row.done_at is not None and counts != row.counts:
+            return Broken(
+                delivery_chain(delivery_id), 0, f"shard {label} is done, but its event does not hold its counts"
+            )
+        if row.done_at is None and counts:
+            return Broken(delivery_chain(delivery_id), 0, f"shard {label} has its last event, but is not done")
+    return None
+
+
+def _check_flows(connection: Connection, delivery_id: int, chain: _Chain) -> Broken | None:
+    expected: Counter[str] = Counter()
+    for move, n in chain.flows.items():
+        before, _, after = move.partition(">")
+        expected[before] -= n
+        expected[after] += n
+    file = tables.file.c
+    rows = connection.execute(
+        select(file.state, func.count().label("n")).where(file.delivery_id == delivery_id).group_by(file.state)
+    )
+    found = {row.state: row.n for row in rows}
+    for state in State:
+        if found.get(state, 0) != expected[state]:
+            what = f"{found.get(state, 0)} files are {state}, the events add up to {expected[state]}"
+            return Broken(delivery_chain(delivery_id), 0, what)
+    return None
+
+
+def _check_files(connection: Connection, delivery_id: int, chain: _Chain) -> Broken | None:
+    """Follow each surviving file's leaves from its registration to its state."""
+    pairs = [tuple(move.split(">")) for move in chain.flows if not move.endswith(f">{ERASED}")]
+    file = tables.file.c
+    columns = (
+        select(file.id, file.salt, file.state, file.sha256).where(file.delivery_id == delivery_id).order_by(file.id)
+    )
+    for row in connection.execute(columns.execution_options(yield_per=1000)):
+        steps = sorted(
+            (seq, before, after, sha256 or "")
+            for sha256 in {None, row.sha256}
+            for before, after in pairs
+            for seq in chain.leaves.get(leaf(row.salt, row.id, before, after, sha256), ())
+        )
+        state, received = NEW, ""
+        for seq, before, after, sha256 in steps:
+            if before != state or (received and sha256 != received):
+                return Broken(delivery_chain(delivery_id), seq, f"file f{row.id} was {state}, not {before}, before it")
+            state, received = after, sha256
+        if (state, received) != (row.state, row.sha256 or ""):
+            what = f"no event led file f{row.id} to its state {row.state} with its SHA-256"
+            return Broken(delivery_chain(delivery_id), steps[-1][0] if steps else 0, what)
+    return None
