@@ -1,8 +1,8 @@
 """The catalogue: the database that knows every file, where it is, what became of it, and why.
 
-Open it with :func:`open_catalogue`. A step :func:`take`-s its shard, works, and ends in :meth:`Lease.finish`: one transaction
-that holds all its writes, the files' moves through the state machine (:mod:`~collecte.catalogue.states`) and one event of the
-audit chain. Names of the centre stand here sealed or as keyed digests, never in clear.
+Open it with :func:`open_catalogue`. A step :func:`take`-s its shard, works, and ends in :meth:`Lease.finish`: one
+transaction that holds all its writes, the files' moves through the state machine (:mod:`~collecte.catalogue.states`)
+and one event of the audit chain. Names of the centre stand here sealed or as keyed digests, never in clear.
 """
 
 from collecte.catalogue.audit import anchor, append, challenge_chain, delivery_chain, head
@@ -21,6 +21,7 @@ from collecte.catalogue.deliveries import (
     subjects_of,
     totals,
 )
+from collecte.catalogue.dump import canonical_dump
 from collecte.catalogue.engine import Catalogue, open_catalogue, take_ids
 from collecte.catalogue.erase import erase_files
 from collecte.catalogue.files import (
@@ -73,6 +74,7 @@ __all__ = [
     "ShipmentRow",
     "anchor",
     "append",
+    "canonical_dump",
     "challenge_chain",
     "close_shipment",
     "cut",

@@ -1,9 +1,9 @@
 """The audit chains: what each step did, append-only and provable offline.
 
-Each delivery has a chain, and each challenge one into which the deliveries' heads enter (:func:`anchor`). An event's hash is
-SHA-256 over the hash before it and a canonical JSON of its fields. It carries a *leaf* for each file that it moved, the first
-16 bytes of SHA-256 over salt, id, state before, state after and the SHA-256 as received. The salt stands in the file's row
-alone: with the row erased, its leaf says nothing any more, and the chain still holds.
+Each delivery has a chain, and each challenge one into which the deliveries' heads enter (:func:`anchor`). An event's
+hash is SHA-256 over the hash before it and a canonical JSON of its fields. It carries a *leaf* for each file that it
+moved, the first 16 bytes of SHA-256 over salt, id, state before, state after and the SHA-256 as received. The salt
+stands in the file's row alone: with the row erased, its leaf says nothing any more, and the chain still holds.
 """
 
 import hashlib
@@ -119,7 +119,8 @@ def head(connection: Connection, chain: str) -> tuple[int, str]:
 def anchor(connection: Connection, challenge_id: str, delivery_id: int) -> tuple[int, str]:
     """Take the head of a delivery's chain into its challenge's chain, once for each head; the challenge's head then.
 
-    Print what it returns in the report: with it, :func:`collecte.catalogue.verify` finds a chain that was rewritten whole.
+    Print what it returns in the report: with it, :func:`collecte.catalogue.verify` finds a chain that was rewritten
+    whole.
     """
     chain, anchored = challenge_chain(challenge_id), delivery_chain(delivery_id)
     seq, digest = head(connection, anchored)

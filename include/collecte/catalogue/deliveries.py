@@ -57,7 +57,11 @@ def folder_digest(keys: Keys, folder: str) -> str:
 
 
 def open_folder(keys: Keys, row: DeliveryRow) -> str:
-    """The folder of a delivery in the drop. IDENTIFYING. Raises NeedsPerson as :meth:`~collecte.keys.Keys.unseal` does."""
+    """The folder of a delivery in the drop. IDENTIFYING.
+
+    Raises:
+        NeedsPerson: the key is not in the ring, or the cell was altered.
+    """
     return keys.unseal(row.folder_sealed, row.key_id, "delivery", "folder_sealed", row.id)
 
 
@@ -74,7 +78,8 @@ def ensure_centre(connection: Connection, challenge_id: str, code: str) -> int:
         new_rows(connection, tables.centre).on_conflict_do_nothing(),
         {"id": centre_id, "challenge_id": challenge_id, "code": code},
     )
-    return connection.execute(mine.with_for_update()).scalar_one()
+    made: int = connection.execute(mine.with_for_update()).scalar_one()
+    return made
 
 
 def deliveries_of(connection: Connection, centre_id: int) -> list[DeliveryRow]:
@@ -124,8 +129,8 @@ def register_delivery(
 ) -> DeliveryRow:
     """Register a complete delivery with its files (all ``waiting``) and its chain's first event.
 
-    A folder that was observed before keeps its number. Call :func:`ensure_centre` first in the same transaction: it keeps a
-    second finder from registering the same folder meanwhile.
+    A folder that was observed before keeps its number. Call :func:`ensure_centre` first in the same transaction: it
+    keeps a second finder from registering the same folder meanwhile.
     """
     delivery = tables.delivery.c
     row = _waiting(connection, centre_id, folder_digest(keys, folder)) or _new(

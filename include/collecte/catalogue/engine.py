@@ -68,8 +68,8 @@ class Catalogue:
                 yield connection
 
     def upgrade(self) -> None:
-        """Bring the tables to the newest revision; nothing changes where they are there already. Safe to run at once from
-        several processes: one does it, the others wait.
+        """Bring the tables to the newest revision; nothing changes where they are there already. Safe to run at once
+        from several processes: one does it, the others wait.
         """
         from alembic import command  # 0.2 s that only an upgrade should pay
         from alembic.config import Config
@@ -88,10 +88,12 @@ class Catalogue:
 
 
 def open_catalogue(url: str, *, upgrade: bool = False, lock_wait_s: float = LOCK_WAIT_S) -> Catalogue:
-    """The catalogue at an SQLAlchemy URL (``sqlite:///…`` or ``postgresql://…``); ``upgrade`` makes or updates its tables.
+    """The catalogue at an SQLAlchemy URL (``sqlite:///…`` or ``postgresql://…``); ``upgrade`` makes or updates its
+    tables.
 
     Raises:
-        NeedsPerson: the URL is none of ours, the server is too old or refuses us, or the tables are not those of this version.
+        NeedsPerson: the URL is none of ours, the server is too old or refuses us, or the tables are not those of
+            this version.
         Retry: the server does not answer.
     """
     catalogue = Catalogue(_engine(_parsed(url), lock_wait_s))
@@ -206,7 +208,8 @@ def _on_sqlite_connect(connection: Any, record: Any) -> None:
 
 
 def _on_sqlite_begin(connection: Connection) -> None:
-    # A deferred transaction that turns into a writer fails at once when another wrote meanwhile; an immediate one waits.
+    # A deferred transaction that turns into a writer fails at once when another wrote meanwhile; an immediate one
+    # waits.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "BEGIN")
 
 

@@ -10,11 +10,11 @@ from collecte.errors import Bug
 
 
 def erase_files(connection: Connection, file_ids: Iterable[int]) -> dict[str, int]:
-    """Delete files with their findings, receipts and links, and objects and subjects (with their identifiers) of which no
-    file is left; one event to the chain of each delivery. What went, in counts.
+    """Delete files with their findings, receipts and links, and objects and subjects (with their identifiers) of which
+    no file is left; one event to the chain of each delivery. What went, in counts.
 
-    The salts go with the rows: their leaves stay in the chain and say nothing any more. Copies of the bytes are not touched:
-    remove them first, while the receipts still say where they are.
+    The salts go with the rows: their leaves stay in the chain and say nothing any more. Copies of the bytes are not
+    touched: remove them first, while the receipts still say where they are.
 
     Raises:
         Bug: a file is not in the catalogue, or is an archive of which members would stay behind.

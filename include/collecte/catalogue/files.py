@@ -21,8 +21,9 @@ SALT_BYTES = 16
 class NewFile:
     """A file about to be registered. IDENTIFYING: ``path``, relative to the drop; of a member: relative to its archive.
 
-    ``size`` in bytes; ``mtime_ns`` nanoseconds since 1970 by the drop's clock; ``expected`` is ``algorithm:hex`` from the
-    centre's manifest. A member of an archive names it in ``origin`` and comes with ``sha256`` and its place in landing.
+    ``size`` in bytes; ``mtime_ns`` nanoseconds since 1970 by the drop's clock; ``expected`` is ``algorithm:hex`` from
+    the centre's manifest. A member of an archive names it in ``origin`` and comes with ``sha256`` and its place in
+    landing.
     """
 
     path: str = field(repr=False)
@@ -173,7 +174,9 @@ def files_of_delivery(connection: Connection, delivery_id: int, state: State | N
 
 
 def known_files(connection: Connection, centre_id: int, folder_digest: str) -> dict[str, tuple[int, int | None]]:
-    """What was registered of a folder of the drop, in any delivery: path digest → (size, mtime in ns), the latest of each."""
+    """What was registered of a folder of the drop, in any delivery: path digest → (size, mtime in ns), the latest of
+    each.
+    """
     file, delivery = tables.file.c, tables.delivery.c
     statement = (
         select(file.path_digest, file.size, file.mtime)
@@ -191,8 +194,8 @@ _WEIGHT = {state: weight for weight, state in enumerate((State.RECALLED, State.A
 def first_with_sha256(connection: Connection, challenge_id: str, shas: Iterable[str]) -> dict[str, FirstSeen]:
     """By SHA-256 (hex, as received), the file of the challenge that decides about others with the same bytes.
 
-    A recalled one before all, else an accepted one, else a waiting one, else any other; of several, the first. Duplicates
-    are not looked at. The answer may be the very file that the caller asks for.
+    A recalled one before all, else an accepted one, else a waiting one, else any other; of several, the first.
+    Duplicates are not looked at. The answer may be the very file that the caller asks for.
     """
     file, delivery, centre = tables.file.c, tables.delivery.c, tables.centre.c
     statement = (

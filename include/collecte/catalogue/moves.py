@@ -1,7 +1,7 @@
 """What a step may write about its delivery: in bulk, inside one transaction, and never past the state machine.
 
-A :class:`Moves` remembers every file that it moves, adds or gives its SHA-256; as the transaction closes, :func:`record`
-appends one event with a leaf for each of them.
+A :class:`Moves` remembers every file that it moves, adds or gives its SHA-256; as the transaction closes,
+:func:`record` appends one event with a leaf for each of them.
 """
 
 from collections import Counter
@@ -39,7 +39,8 @@ SETTABLE = frozenset(
 
 @dataclass
 class Moves:
-    """What one attempt writes in one transaction. ``connection`` is that transaction's; ``label`` names the delivery."""
+    """What one attempt writes in one transaction. ``connection`` is that transaction's; ``label`` names the delivery.
+    """
 
     connection: Connection
     delivery_id: int
@@ -107,7 +108,8 @@ class Moves:
             raise Bug(f"Not all {len(rows)} files are of delivery {self.label}, or one has another SHA-256 already.")
 
     def add_files(self, keys: Keys, files: Sequence[NewFile]) -> list[int]:
-        """Register more files of this delivery, as waiting: the members of an archive. Their ids, in the order given."""
+        """Register more files of this delivery, as waiting: the members of an archive. Their ids, in the order given.
+        """
         ids = insert_files(self.connection, keys, self.delivery_id, files)
         self._before.update((file_id, audit.NEW) for file_id in ids)
         return list(ids)
@@ -233,8 +235,8 @@ class Moves:
         insert_rows(self.connection, tables.identifier, rows, or_ignore=True)
 
     def add_receipts(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Keep a destination's proofs: ``shipment_id``, ``file_id``, ``key``, ``size`` (bytes), ``sha256``, ``proof`` and,
-        where the destination gives them, ``version_id`` and ``etag``. The first receipt of a key stands.
+        """Keep a destination's proofs: ``shipment_id``, ``file_id``, ``key``, ``size`` (bytes), ``sha256``, ``proof``
+        and, where the destination gives them, ``version_id`` and ``etag``. The first receipt of a key stands.
         """
         at = now()
         for chunk in chunks(rows):
@@ -272,7 +274,8 @@ class Moves:
 def record(
     moves: Moves, step: str, shard: str, attempt: int, counts: Mapping[str, int], *, always: bool = True
 ) -> None:
-    """Append the event of a transaction: to its delivery's chain, and to that of each other delivery whose files it moved.
+    """Append the event of a transaction: to its delivery's chain, and to that of each other delivery whose files it
+    moved.
 
     ``always``: also where no file moved.
     """

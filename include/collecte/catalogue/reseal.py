@@ -1,8 +1,8 @@
-"""`collecte key rotate`: every sealed cell of a challenge under the active key. Pseudonyms and digests are not touched."""
+"""`collecte key rotate`: every sealed cell of a challenge under the active key. Pseudonyms and digests are not
+touched.
+"""
 
-from collections.abc import Callable
-
-from sqlalchemy import Connection, Select, Table, bindparam, select, update
+from sqlalchemy import Select, Table, bindparam, select, update
 
 from collecte.catalogue import audit, tables
 from collecte.catalogue.engine import Catalogue
@@ -36,24 +36,11 @@ def _reseal(catalogue: Catalogue, challenge_id: str, keys: Keys, table: Table, c
             rows = connection.execute(_stale(challenge_id, keys, table, column, last)).all()
             if not rows:
                 return done
-            write = _writer(connection, table, column)
-            write(
-                [
-                    dict(
-                        zip(
-                            ("b_sealed", "b_key"),
-                            keys.seal(
-                                keys.unseal(row.sealed, row.key_id, table.name, column, row.id),
-                                table.name,
-                                column,
-                                row.id,
-                            ),
-                            strict=True,
-                        ),
-                        b_id=row.id,
-                    )
-                    for row in rows
-                ]
+            connection.execute(
+                update(table)
+                .where(table.c.id == bindparam("b_id"))
+                .values({column: bindparam("b_sealed"), "key_id": bindparam("b_key")}),
+                [_sealed_anew(keys, table.name, column, row.id, row.sealed, row.key_id) for row in rows],
             )
         done, last = done + len(rows), rows[-1].id
 
@@ -72,14 +59,6 @@ def _stale(challenge_id: str, keys: Keys, table: Table, column: str, after: int)
     )
 
 
-def _writer(connection: Connection, table: Table, column: str) -> Callable[[list[dict[str, object]]], None]:
-    statement = (
-        update(table)
-        .where(table.c.id == bindparam("b_id"))
-        .values({column: bindparam("b_sealed"), "key_id": bindparam("b_key")})
-    )
-
-    def write(rows: list[dict[str, object]]) -> None:
-        connection.execute(statement, rows)
-
-    return write
+def _sealed_anew(keys: Keys, table: str, column: str, row: int, sealed: bytes, key_id: str) -> dict[str, object]:
+    anew, active = keys.seal(keys.unseal(sealed, key_id, table, column, row), table, column, row)
+    return {"b_id": row, "b_sealed": anew, "b_key": active}

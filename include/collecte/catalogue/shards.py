@@ -1,7 +1,8 @@
 """Shards: how a step's work on one delivery is cut, and the lease that an attempt holds on its piece.
 
-Attempts are fenced. :func:`take` moves the shard's attempt on by one; every write of an attempt first proves that it is
-still the newest, inside the same transaction, so that the orphan of a killed try changes nothing once a second one began.
+Attempts are fenced. :func:`take` moves the shard's attempt on by one; every write of an attempt first proves that it
+is still the newest, inside the same transaction, so that the orphan of a killed try changes nothing once a second one
+began.
 """
 
 import re
@@ -57,7 +58,9 @@ class ShardRef:
 
 @dataclass(frozen=True)
 class ShardPlan:
-    """A piece of work: the files of the delivery with ids from ``first_file`` to ``last_file``; how many, how many bytes."""
+    """A piece of work: the files of the delivery with ids from ``first_file`` to ``last_file``; how many, how many
+    bytes.
+    """
 
     first_file: int | None
     last_file: int | None
@@ -118,8 +121,8 @@ class Lease:
 
     @contextmanager
     def progress(self) -> Iterator[Moves]:
-        """A transaction before the end, fenced likewise. Where it moves files or gives them their SHA-256 it has an event of
-        its own, without counts.
+        """A transaction before the end, fenced likewise. Where it moves files or gives them their SHA-256 it has an
+        event of its own, without counts.
 
         Raises:
             LeaseLost: a newer attempt began; nothing is written.
@@ -153,8 +156,8 @@ class Lease:
 def cut(files: Sequence[tuple[int, int]], max_bytes: int, max_files: int) -> list[ShardPlan]:
     """Cut files, (id, size in bytes), into shards in the order of their ids.
 
-    No shard has more than ``max_files`` files, nor more than ``max_bytes`` bytes unless one file alone has. A function of its
-    input alone: the same files are cut the same way.
+    No shard has more than ``max_files`` files, nor more than ``max_bytes`` bytes unless one file alone has. A function
+    of its input alone: the same files are cut the same way.
     """
     plans: list[ShardPlan] = []
     piece: list[tuple[int, int]] = []

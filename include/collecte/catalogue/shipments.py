@@ -1,4 +1,6 @@
-"""Shipments of a delivery and the receipts that prove them. Receipts are written by :meth:`~collecte.catalogue.Moves.add_receipts`."""
+"""Shipments of a delivery and the receipts that prove them. Receipts are written by
+:meth:`~collecte.catalogue.Moves.add_receipts`.
+"""
 
 from dataclasses import dataclass, fields
 from datetime import datetime

@@ -1,7 +1,8 @@
 """The catalogue's tables.
 
-Identifying text stands here only *sealed* (AES-GCM, key id beside it) or as a keyed digest (hex) for comparison. Ids are
-given by us before the insert (a sealed cell is bound to its row's id). Times are aware, in UTC, to the microsecond.
+Identifying text stands here only *sealed* (AES-GCM, key id beside it) or as a keyed digest (hex) for comparison. Ids
+are given by us before the insert (a sealed cell is bound to its row's id). Times are aware, in UTC, to the
+microsecond.
 """
 
 from datetime import UTC, datetime

@@ -58,9 +58,10 @@ class _Chain:
 def verify(connection: Connection, challenge_id: str, known: Sequence[Anchor] = ()) -> list[Broken]:
     """Every chain of a challenge that does not hold, with its first broken link; empty where all is well.
 
-    Checked: each hash, each head; that every file's state and SHA-256 are where its leaves lead; that the transitions add up
-    to the files in each state; that each finished shard has its event with its counts; that the challenge's chain holds the
-    deliveries' heads. ``known``: heads from printed reports, which show up a chain that was rewritten as a whole.
+    Checked: each hash, each head; that every file's state and SHA-256 are where its leaves lead; that the transitions
+    add up to the files in each state; that each finished shard has its event with its counts; that the challenge's
+    chain holds the deliveries' heads. ``known``: heads from printed reports, which show up a chain that was rewritten
+    as a whole.
     """
     delivery, centre = tables.delivery.c, tables.centre.c
     ids = connection.execute(
