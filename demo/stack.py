@@ -36,7 +36,7 @@ HOME = Path(__file__).resolve().parents[1]
 HOST = servers.HOST
 #: The demo's SFTP centres: folder that the server shows, and how it lets us in.
 SFTP_CENTRES: Mapping[str, str] = {"arvel": "key", "corvane": "password"}
-BUCKETS = ("belcombe", "hdh")
+BUCKETS = ("belcombe", "hdh-demo")
 #: Airflow's components: a serving of logs would listen on 0.0.0.0, and one machine reads its logs from the disk.
 AIRFLOW: Mapping[str, tuple[str, ...]] = {
     "api-server": ("api-server",),
@@ -205,7 +205,7 @@ def _settings(stack: Stack) -> dict[str, str]:
         "COLLECTE_CONNECTIONS": str(connections),
         "COLLECTE_CURATED": (state / "curated").as_uri(),
         "COLLECTE_LANDING": (state / "landing").as_uri(),
-        "COLLECTE_DEMO_KEYS": str(state / "keys" / "demo.json"),
+        "COLLECTE_KEYS_DEMO": str(state / "keys" / "demo.json"),
         "PYTHONPATH": str(HOME / "include"),
     }
 
@@ -273,8 +273,7 @@ def _connections(stack: Stack, s3: servers.S3Server) -> dict[str, dict[str, Any]
 
 
 def _servers(stack: Stack, s3: servers.S3Server) -> list[tuple[str, list[str]]]:
-    # As it comes, the volume server waits ten seconds before it stops, for a master that is elsewhere.
-    commands = [("s3", [*servers.s3_command(s3), "-volume.preStopSeconds=0"])]
+    commands = [("s3", servers.s3_command(s3))]
     for centre, way in SFTP_CENTRES.items():
         command = servers.sftp_command(
             stack.state / "sftp" / centre,
@@ -359,7 +358,7 @@ def _airflow(*arguments: str) -> list[str]:
 
 
 def _catalogue() -> list[str]:
-    return [sys.executable, "-c", ""]
+    return [sys.executable, str(HOME / "deploy" / "migrate.py")]
 
 
 def _sftp_names() -> list[str]:

@@ -30,6 +30,16 @@ def dag_id(stage: str, challenge_id: str, centre_id: str | None = None) -> str:
     return "__".join(part for part in (stage, challenge_id, centre_id) if part is not None)
 
 
+def read_dag_id(identifier: str) -> tuple[str, str, str | None]:
+    """Stage, challenge and centre (None: the challenge's own DAG) of a DAG id.
+
+    ``housekeeping``, which belongs to no challenge, gives an empty challenge.
+    """
+    stage, _, rest = identifier.partition("__")
+    challenge_id, _, centre_id = rest.partition("__")
+    return stage, challenge_id, centre_id or None
+
+
 def tags(stage: str, challenge_id: str, centre_id: str | None = None) -> list[str]:
     """The tags by which the UI's list is filtered."""
     centre = [f"centre:{centre_id}"] if centre_id else []
@@ -64,6 +74,12 @@ def read_partition_key(key: str | None) -> tuple[str, str]:
             "partition key, such as arvel/d0001.",
         )
     return match[1], match[2]
+
+
+def shard_of(ref: Mapping[str, Any], step: str) -> str:
+    """The shard of another step with the same cut: ``d0001/make_safe/3`` → ``d0001/describe/3``."""
+    delivery, _, number = str(ref["shard"]).split("/")
+    return f"{delivery}/{step}/{number}"
 
 
 def deliveries_of(refs: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -1,6 +1,5 @@
 """The site of a task: settings from the environment, connections from Airflow."""
 
-import json
 from typing import TYPE_CHECKING
 
 from airflow.sdk import Connection
@@ -28,9 +27,9 @@ def endpoint(connection_id: str) -> "Endpoint":
     """An Airflow connection as the library's endpoint. Secrets go no further than into it.
 
     Raises:
-        NeedsPerson: Airflow knows no connection of that id, or its extra field is no JSON object.
+        NeedsPerson: Airflow knows no connection of that id, or it is none that Collecte can use.
     """
-    from collecte.transport import Endpoint
+    from collecte.transport import endpoint_from_json
 
     try:
         found = Connection.get(connection_id)
@@ -39,13 +38,5 @@ def endpoint(connection_id: str) -> "Endpoint":
             f"There is no connection {connection_id}.",
             f"create it in the UI under Admin, Connections, with the id {connection_id}, or in the secrets backend.",
         ) from None
-    try:
-        extra = json.loads(found.extra or "{}")
-    except ValueError:
-        extra = None
-    if not isinstance(extra, dict):
-        raise NeedsPerson(
-            f"The extra field of connection {connection_id} is no JSON object.",
-            'correct it under Admin, Connections; it looks like {"host_key": "ssh-ed25519 …"}.',
-        )
-    return Endpoint(found, extra)  # type: ignore[call-arg, arg-type]
+    parts = ("conn_type", "host", "port", "login", "password", "extra")
+    return endpoint_from_json(connection_id, {part: getattr(found, part) for part in parts})

@@ -9,16 +9,20 @@ import functools
 import logging
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, TriggerRule, task
 from airflow.sdk.exceptions import AirflowException
 
 from collecte.errors import Bug, CollecteError, NeedsPerson, Retry
+from collecte_airflow import ids
+
+if TYPE_CHECKING:
+    from collecte.catalogue import ShardRef
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,6 +55,34 @@ DEFAULT_ARGS: Mapping[str, Any] = {
     "max_retry_delay": timedelta(minutes=15),
     "retry_policy": RETRY_POLICY,
 }
+
+
+#: How a mapped task is named in the UI: ``d0001 · shard 3/12 · 214 files``, or the delivery.
+_SHARD_LABEL = "{{ task.op_kwargs['ref']['shard'].partition('/')[0] }} · {{ task.op_kwargs['ref']['label'] }}"
+_DELIVERY_LABEL = "{{ task.op_kwargs['delivery'] }}"
+
+
+def step(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """Make a task of a function: behind the wall, and run where an earlier one had nothing to do and was skipped."""
+    if function is None:
+        return functools.partial(step, **options)
+    options.setdefault("trigger_rule", TriggerRule.NONE_FAILED)
+    return task(**options)(guarded(function))
+
+
+def shard_step(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """A task mapped over shards: its argument is ``ref``. No shard: skipped."""
+    return step(function, map_index_template=_SHARD_LABEL, **options)
+
+
+def delivery_step(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """A task mapped over deliveries: its argument is ``delivery``."""
+    return step(function, map_index_template=_DELIVERY_LABEL, **options)
+
+
+def finding_step(function: Callable[..., Any]) -> Any:
+    """The first task of a collection: where it finds nothing, the rest is skipped and the run ends green."""
+    return task.short_circuit()(guarded(function))
 
 
 def guarded(function: Callable[P, R]) -> Callable[P, R]:
@@ -91,6 +123,14 @@ def tell(what: str, counts: Mapping[str, int]) -> dict[str, int]:
     parts = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()]
     log.info("%s: %s.", what, ", ".join(parts) or "nothing to do")
     return dict(counts)
+
+
+def tell_shards(what: str, refs: "Sequence[ShardRef]") -> list[dict[str, str]]:
+    """Log how many shards of how many deliveries there are, and give them as the next tasks take them."""
+    found = [ref.as_dict() for ref in refs]
+    deliveries = ids.deliveries_of(found)
+    log.info("%s: %d shards of %d deliveries (%s).", what, len(found), len(deliveries), ", ".join(deliveries) or "none")
+    return found
 
 
 def _class_name(error: BaseException) -> str:

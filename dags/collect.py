@@ -1,0 +1,104 @@
+"""Takes one centre's deliveries from its drop into our landing zone, makes them safe, checks them, and accepts them.
+
+**Runs** each night, and by hand: press *Trigger* after a centre has called. Leave the form empty to take all that is
+complete; fill in a delivery (`d0001`) to go on with that one alone. Where nothing is complete, it ends green at once.
+
+**Green** means: every file of each delivery is accepted, or refused with a finding that the centre can read in its
+`retour/`. The accepted ones are in the curated zone, and their shipping to the HDH starts by itself.
+
+| red task | what it means | press |
+|---|---|---|
+| find | the drop refuses us, or no agreement in force covers the collection: the log's last line says which | *Clear* |
+| receive | the connection was lost five times, the server refused us, or our disk is full | *Clear*: it resumes |
+| unpack … describe | a fault of ours or a full disk; a file that cannot be read goes to quarantine instead | *Clear* |
+| validate | a suite in `expectations/` cannot be run: correct it | *Clear* |
+| accept | the files made safe are not those on record: call the engineer on duty | nothing |
+| report | the feedback could not be put into the centre's drop | *Clear* |
+
+Nothing is done twice by clearing. Marking a task as success lets nothing pass: each step reads the catalogue.
+"""
+
+from airflow.sdk import DAG, chain
+
+from collecte.challenge import Centre, Challenge
+from collecte_airflow import forms, ids, steps
+from collecte_airflow.challenges import centres
+from collecte_airflow.pages import page, title
+from collecte_airflow.site import site
+from collecte_airflow.tasks import DEFAULT_ARGS, delivery_step, finding_step, shard_step, step, tell, tell_shards
+
+
+def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list of tasks, without a branch
+    here = (challenge.id, centre.id)
+    accepted = ids.accepted(challenge.id)
+    with DAG(
+        dag_id=ids.dag_id("collect", *here),
+        dag_display_name=f"Collect · {title(challenge, centre)}",
+        doc_md=page(__doc__, challenge, centre),
+        schedule=forms.nightly(centre.schedule),
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        params={"delivery": forms.delivery()},
+        tags=ids.tags("collect", *here),
+        default_args=DEFAULT_ARGS,
+    ) as dag:
+
+        @finding_step
+        def find(params=None):
+            return tell_shards("To receive", steps.find(site(*here), params["delivery"]))
+
+        @step
+        def deliveries(refs):
+            return ids.deliveries_of(refs)
+
+        @shard_step(max_active_tis_per_dag=centre.connections)
+        def receive(ref):
+            return tell("Received", steps.receive(site(*here), ref["shard"]))
+
+        @step
+        def unpack(labels):
+            return tell_shards("To harvest", steps.unpack(site(*here), labels))
+
+        @shard_step
+        def harvest(ref):
+            return tell("Harvested, sealed", steps.harvest(site(*here), ref["shard"]))
+
+        @step
+        def group(labels):
+            return tell_shards("To make safe", steps.group(site(*here), labels))
+
+        @shard_step
+        def make_safe(ref):
+            return tell("Made safe and scanned", steps.make_safe(site(*here), ref["shard"]))
+
+        @shard_step
+        def describe(ref):
+            return tell("Described", steps.describe(site(*here), ids.shard_of(ref, "describe")))
+
+        @delivery_step
+        def validate(delivery):
+            return tell("Validated", steps.validate(site(*here), delivery))
+
+        @delivery_step(outlets=[accepted])
+        def accept(delivery, outlet_events=None):
+            outlet_events[accepted].add_partitions(ids.partition_key(centre.id, delivery))
+            return tell("Accepted", steps.accept(site(*here), delivery))
+
+        @delivery_step
+        def report(delivery):
+            return tell("Reported to the centre", steps.report(site(*here), delivery))
+
+        found = find()
+        labels = deliveries(found)
+        to_harvest, to_make_safe = unpack(labels), group(labels)
+        receive.expand(ref=found) >> to_harvest
+        harvest.expand(ref=to_harvest) >> to_make_safe
+        made_safe, described = make_safe.expand(ref=to_make_safe), describe.expand(ref=to_make_safe)
+        last = [judge.expand(delivery=labels) for judge in (validate, accept, report)]
+        chain(made_safe, described, *last)
+    return dag
+
+
+for _challenge, _centre in centres("collect"):
+    globals()[ids.dag_id("collect", _challenge.id, _centre.id)] = collect(_challenge, _centre)
