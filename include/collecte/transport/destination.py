@@ -1,0 +1,26 @@
+"""Opening a destination, whatever it speaks."""
+
+from contextlib import AbstractContextManager
+
+from collecte.errors import NeedsPerson
+from collecte.transport.connections import Endpoint
+from collecte.transport.folder_destination import open_folder_destination
+from collecte.transport.items import Destination
+from collecte.transport.s3_destination import open_s3_destination
+
+
+def open_destination(endpoint: Endpoint, path: str) -> AbstractContextManager[Destination]:
+    """Open a destination: ``path`` is ``bucket/prefix`` (S3) or a folder (file).
+
+    Raises:
+        NeedsPerson: something must be put right first: a key, a permission, a path, a connection of another type.
+        Retry: the server cannot be reached for now.
+    """
+    if endpoint.conn_type == "aws":
+        return open_s3_destination(endpoint, path)
+    if endpoint.conn_type == "file":
+        return open_folder_destination(endpoint, path)
+    raise NeedsPerson(
+        f"Connection {endpoint.id} is SFTP, to which nothing is shipped yet.",
+        "give the destination an AWS or a file connection.",
+    )
