@@ -1,0 +1,115 @@
+"""Airflow's REST API, as far as the demonstration and the tests ask it."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from demo.stack import Stack, StackError
+
+ENDED = ("success", "failed")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A DAG run: ``key`` is its partition key (None: a run without), ``seconds`` its duration once it ended."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    key: str | None
+    seconds: float | None
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+
+class Airflow:
+    """A client that is logged in as the stack's user; to be used as a context manager."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._http = httpx.Client(base_url=stack.url, timeout=60, trust_env=False)
+
+    def __enter__(self) -> "Airflow":
+        login = {"username": self._stack.user, "password": self._stack.password}
+        answer = self._http.post("/auth/token", json=login).raise_for_status()
+        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self._http.get(f"/api/v2/{path}", params=query).raise_for_status().json()
+
+    def text(self, path: str) -> str:
+        return self._http.get(f"/api/v2/{path}", headers={"Accept": "application/x-ndjson"}).raise_for_status().text
+
+    def dag_ids(self) -> list[str]:
+        return sorted(dag["dag_id"] for dag in self.get("dags", limit=100)["dags"])
+
+    def import_errors(self) -> list[str]:
+        return [error["stack_trace"] for error in self.get("importErrors")["import_errors"]]
+
+    def trigger(self, dag_id: str, key: str | None = None, **params: Any) -> Run:
+        """Start a run, as the *Trigger* button does."""
+        body = {"logical_date": None, "conf": params, "partition_key": key}
+        return _run(self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body).raise_for_status().json())
+
+    def run(self, run: Run) -> Run:
+        """The same run as it is now."""
+        return _run(self.get(f"dags/{run.dag_id}/dagRuns/{run.run_id}"))
+
+    def runs(self, dag_id: str) -> list[Run]:
+        return [_run(raw) for raw in self.get(f"dags/{dag_id}/dagRuns", limit=100)["dag_runs"]]
+
+    def tasks(self, run: Run) -> list[dict[str, Any]]:
+        """The task instances of a run, in the order in which they started."""
+        raw = self.get(f"dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances", limit=100)["task_instances"]
+        return sorted(raw, key=lambda task: (task["start_date"] or "9", task["task_id"], task["map_index"]))
+
+    def log(self, run: Run, task: dict[str, Any]) -> str:
+        """The log of a task's last try, JSON lines."""
+        path = f"dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task['task_id']}/logs/{task['try_number']}"
+        return self.text(f"{path}?map_index={task['map_index']}")
+
+    def keys_accepted(self, runs: Iterable[Run]) -> set[str]:
+        """The partition keys that these runs announced to the DAGs after them."""
+        known = {run.run_id for run in runs}
+        events = self.get("assets/events", limit=100)["asset_events"]
+        return {e["partition_key"] for e in events if e["source_run_id"] in known and e["partition_key"]}
+
+    def wait(self, runs: Sequence[Run], say: Callable[[str], None], patience_s: float) -> list[Run]:
+        """Wait until every run has ended, saying each task that ends on the way.
+
+        Raises:
+            StackError: the time is over; the message names what still runs.
+        """
+        until, said = time.monotonic() + patience_s, set[str]()
+        while True:
+            runs = [self.run(run) for run in runs]
+            for run in runs:
+                for task in self.tasks(run):
+                    if task["state"] in ("success", "failed", "upstream_failed") and task["id"] not in said:
+                        said.add(task["id"])
+                        say(f"{run.dag_id} · {_said(task)}")
+            if all(run.ended for run in runs):
+                return runs
+            if time.monotonic() > until:
+                open_ = ", ".join(run.dag_id for run in runs if not run.ended)
+                raise StackError(f"After {patience_s:.0f} s these runs have not ended: {open_}. See {self._stack.url}")
+            time.sleep(0.5)
+
+
+def _said(task: dict[str, Any]) -> str:
+    label = f" [{task['rendered_map_index']}]" if task["rendered_map_index"] else ""
+    took = f" in {task['duration']:.1f} s" if task["duration"] else ""
+    return f"{task['task_id']}{label}: {task['state']}{took}"
+
+
+def _run(raw: dict[str, Any]) -> Run:
+    return Run(raw["dag_id"], raw["dag_run_id"], raw["state"], raw.get("partition_key"), raw.get("duration"))
