@@ -1,9 +1,9 @@
 """Findings: what is wrong with one file or one delivery, for somebody outside to read and mend.
 
-Each room keeps its own findings as data, ``findings.yaml`` beside its code: code, severity, scope, both languages, the
-remedy. An unknown code or a placeholder that the registry does not declare is a :class:`~collecte.errors.Bug`, and fails
-the build. Placeholders are typed so that none can carry an identifier: a number, a keyword or UID of a standard, a
-catalogue id, or a word of the challenge file.
+Each room keeps its own findings as data, ``findings.yaml`` beside its code: code, severity, scope, both languages,
+the remedy. An unknown code or a placeholder that the registry does not declare is a :class:`~collecte.errors.Bug`, and
+fails the build. Placeholders are typed so that none can carry an identifier: a number, a keyword or UID of a standard,
+a catalogue id, or a word of the challenge file.
 """
 
 import re
@@ -48,7 +48,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing wrong. ``place`` is non-identifying (a tag, ``column 3``, ``row 12``); ``count`` how often it was met."""
+    """One thing wrong. ``place`` is non-identifying (a tag, ``column 3``, ``row 12``); ``count``: how often."""
 
     code: str
     place: str = ""
@@ -109,7 +109,7 @@ def registry() -> Mapping[str, Rule]:
     """
     rules: dict[str, Rule] = {}
     for path in sorted(Path(__file__).parent.glob("**/findings.yaml")):
-        for code, entry in yaml.safe_load(path.read_text("utf-8")).items():
+        for code, entry in yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader).items():
             if code in rules:
                 raise Bug(f"Finding {code} is declared twice; the second time in {path.parent.name}.")
             try:

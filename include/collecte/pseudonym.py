@@ -15,28 +15,31 @@ from collecte.records import PatientRef
 
 #: Identifiers that name nobody: typed to fill the field. They make no subject.
 PLACEHOLDERS = frozenset(
-    "ANON ANONYM ANONYMOUS ANONYME ANONYMIZED ANONYMISED ANONYMISE UNKNOWN INCONNU INCONNUE NONE NULL NA NAN NIL NO "
-    "PATIENT PATIENTID ID UNDEFINED UNSPECIFIED EMPTY VIDE NOID NOPATIENTID DEFAULT DUMMY".split()
+    # A paragraph reads better than forty words in quotes.
+    "ANON ANONYM ANONYMOUS ANONYME ANONYMIZED ANONYMISED ANONYMISE UNKNOWN INCONNU INCONNUE NONE NULL NA NAN NIL "  # noqa: SIM905
+    "NO PATIENT PATIENTID ID UNDEFINED UNSPECIFIED EMPTY VIDE NOID NOPATIENTID DEFAULT DUMMY TEST ND NR NC "
+    "NONRENSEIGNE NONRENSEIGNEE NONCOMMUNIQUE NONDISPONIBLE SANSIPP SANSNUMERO ABSENT MISSING".split()
 )
 _FILLER = re.compile(r"0+|X+|9{4,}")  # 0, 00000, XXXX, 99999999
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 def normalise_identifier(text: str) -> str:
-    """An identifier as it is compared: NFKC, upper case, no spaces, no control characters."""
+    """An identifier as it is compared: NFKC, upper case, no spaces, nothing unseen (controls, byte-order mark)."""
     folded = unicodedata.normalize("NFKC", text).upper()
-    return "".join(c for c in folded if not c.isspace() and unicodedata.category(c) != "Cc")
+    return "".join(c for c in folded if not c.isspace() and unicodedata.category(c) not in ("Cc", "Cf"))
 
 
 def is_placeholder(identifier: str) -> bool:
-    """Whether an identifier is empty or typed only to fill its field (``ANON``, ``0``, ``UNKNOWN``)."""
-    stripped = re.sub(r"[\W_]", "", normalise_identifier(identifier))
+    """Whether an identifier is empty or typed only to fill its field (``ANON``, ``0``)."""
+    plain = unicodedata.normalize("NFKD", normalise_identifier(identifier))
+    stripped = re.sub(r"[\W_]", "", plain)  # \W: punctuation, and the accents that NFKD has split off
     return not stripped or stripped in PLACEHOLDERS or bool(_FILLER.fullmatch(stripped))
 
 
 @dataclass(frozen=True)
 class Pseudonymiser:
-    """The replacements of one centre of one challenge. ``issuer`` is the centre's default issuer of patient identifiers;
+    """The replacements of one centre of one challenge. ``issuer``: the centre's default issuer of patient identifiers;
     dates move back by 1 to ``max_shift_days`` days.
     """
 
@@ -53,7 +56,7 @@ class Pseudonymiser:
         return _subject(self._subject_key, self.centre, issuer, normalise_identifier(patient.identifier))
 
     def uid(self, uid: str) -> str:
-        """The replacement of one DICOM UID, the same wherever in the challenge it stands (PS3.5, annex B.2: ``2.25.``)."""
+        """The replacement of one DICOM UID, the same wherever in the challenge it stands (PS3.5, B.2: ``2.25.``)."""
         return _uid(self._uid_key, uid.strip("\0 "))
 
     def reference(self, purpose: str, value: str) -> str:
