@@ -16,7 +16,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from collecte import configfile
-from collecte.configfile import Document, Location, Problem, wrong
+from collecte.configfile import Document, Location, wrong
+from collecte.configfile import Problem as Problem
 from collecte.errors import NeedsPerson
 
 SCHEMA_NAME = "challenge.schema.json"
@@ -338,7 +339,7 @@ class Agreement(Model):
     """The clauses under which a centre's data may be collected. Without them in force, nothing is.
 
     Four of them may be ``null`` while they are negotiated, so that a centre can be prepared; it is collected once they
-    stand here (:mod:`collecte.gates`).
+    all stand here.
     """
 
     reference: Text = Field(description="How both sides call it.", examples=["CONV-2026-017"])
@@ -505,7 +506,9 @@ def load(path: Path) -> Challenge:
     try:
         challenge = Challenge.model_validate(document.data)
     except ValidationError as error:
-        problems += _all_problems(document, error)
+        # Of a value that is a secret, nothing more is said.
+        told = {problem.key for problem in problems}
+        problems += [problem for problem in _all_problems(document, error) if problem.key not in told]
     else:
         if not problems:
             return challenge

@@ -111,8 +111,10 @@ def explain(document: Document, model: type[BaseModel], error: ValidationError) 
     return [
         _sentence(document, model, detail, guesses.get(detail["loc"]))
         for detail in details
-        # A key that is missing because it is misspelt is one mistake, not two.
+        # A key that is missing because it is misspelt is one mistake, not two; a list is not empty because its entries
+        # are wrong.
         if not (detail["type"] == "missing" and detail["loc"] in meant)
+        and not (detail["type"] == "too_short" and detail["input"])
     ]
 
 
@@ -148,6 +150,7 @@ for _name, _regex, _first in (
 
 def _parse(text: str, file: str) -> tuple[Document | None, list[Problem]]:
     loader = _Loader(text)
+    problems: list[Problem] = []
     try:
         root = loader.get_single_node()
         if root is None:
@@ -158,7 +161,7 @@ def _parse(text: str, file: str) -> tuple[Document | None, list[Problem]]:
             return None, [*problems, Problem(file, _line(root), "", message, remedy)]
         data = loader.construct_document(root)
     except yaml.MarkedYAMLError as error:
-        return None, [_syntax(error, file)]
+        return None, problems or [_syntax(error, file)]
     except yaml.reader.ReaderError:
         return None, [Problem(file, 1, "", "holds a character that no text has.", "retype the file in a text editor.")]
     except (ValueError, RecursionError):
@@ -272,7 +275,8 @@ def _sentence(document: Document, model: type[BaseModel], detail: ErrorDetails, 
     location = detail["loc"]
     context = detail.get("ctx", {})
     if detail["type"] == "ours":
-        location = (*location, *(part for part in str(context["at"]).split(".") if part))
+        below = (part for part in str(context["at"]).split(".") if part)
+        location = (*location, *(int(part) if part.isdigit() else part for part in below))
         return document.problem(location, _ended(context["message"]), _ended(context["remedy"]))
     if detail["type"] == "extra_forbidden":
         return document.problem(location, "is not known here.", _unknown(model, location, guess))
@@ -320,6 +324,8 @@ def _text(words: _Words) -> tuple[str, str]:
 
 
 def _form(words: _Words) -> tuple[str, str]:
+    if not str(words.value).strip():
+        return _empty(words)
     hint = f" ({words.hint.rstrip('.')})" if words.hint else ""
     return f"{words.shown} has not the form that it must have{hint}", f"write it as in {words.example}"
 
@@ -336,7 +342,8 @@ def _date(words: _Words) -> tuple[str, str]:
 
 
 def _whole(words: _Words) -> tuple[str, str]:
-    return f"must be a whole number, and is {words.type}", f"write digits alone, as in {words.example}"
+    kind = "a number with a fraction" if isinstance(words.value, float) else words.type
+    return f"must be a whole number, and is {kind}", f"write digits alone, as in {words.example}"
 
 
 def _number(words: _Words) -> tuple[str, str]:

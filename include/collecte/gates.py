@@ -15,10 +15,11 @@ curated → hdh      the batch holds accepted files only; each arrives with the 
 =================  ==========================================================================  =======================
 
 To come, and until then no code crosses these arrows: *landing → drop* (feedback: nothing of another centre in it),
-*hdh → host* (homogeneity, disclosure risk, two approvals over the release's digest), *release → vault* (labels of the test
-sets), *host → open* (embargo over, purpose ``open_data`` in every centre's agreement, anonymity judged, two approvals).
+*hdh → host* (homogeneity, disclosure risk, two approvals over the release's digest), *release → vault* (labels of the
+test sets), *host → open* (embargo over, purpose ``open_data`` in every centre's agreement, anonymity judged, two
+approvals).
 
-A gate asks the challenge file and a day, nothing else; it answers with findings. One that refuses keeps the gate closed.
+A gate asks the challenge file and a day, nothing else; it answers with findings. One that refuses keeps it closed.
 """
 
 from collections.abc import Iterator
@@ -29,15 +30,15 @@ from collecte.findings import Finding
 
 #: The purpose that every collection serves.
 _PURPOSE = "challenge"
-#: Clauses that a challenge file may leave open (``null``) while they are negotiated; ``signed`` has a finding of its own.
+#: Clauses that a challenge file may leave open (``null``) while they are negotiated; ``signed`` has its own finding.
 _OPEN_CLAUSES = ("ends", "authorisation", "patient_notice")
 
 
 def agreement_gate(challenge: Challenge, centre: Centre, today: date) -> tuple[Finding, ...]:
     """What stands between a centre's drop and landing on a day; empty where nothing does.
 
-    Every missing clause is named at once. Findings that refuse close the gate; ``AGREEMENT-KIND-NOT-COVERED`` does not: the
-    kinds that the agreement covers are collected, and files of the other go to quarantine.
+    Every missing clause is named at once. Findings that refuse close the gate; ``AGREEMENT-KIND-NOT-COVERED`` does not:
+    the kinds that the agreement covers are collected, and files of the others go to quarantine.
     """
     return (
         *_of_collection(challenge, today),
