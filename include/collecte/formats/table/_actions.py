@@ -11,7 +11,7 @@ from collecte.formats import Context
 from collecte.formats.table._columns import Planned, plain
 from collecte.formats.table._dates import parse_date, shifted
 from collecte.formats.table._tally import Tally
-from collecte.formats.table._text import direct_identifiers, names_somebody
+from collecte.formats.table._text import Known, direct_identifiers, names_somebody
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+){2,}")
 _UID_CHARACTERS = 64
@@ -29,7 +29,7 @@ class Session:
 
     context: Context
     rules: TableRules
-    known: frozenset[str] = frozenset()
+    known: Known = field(default_factory=Known)
     tally: Tally = field(default_factory=Tally)
     actions: Counter[str] = field(default_factory=Counter)
 

@@ -6,7 +6,8 @@ The residual scan looks again, with code of its own.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from stdnum.exceptions import ValidationError
 from stdnum.fr import nir
@@ -20,7 +21,7 @@ KNOWN_LIMIT = 500_000
 #: How many neighbouring words are read as one (``12 345 678``, ``Dupont-Durand``).
 _JOINED_WORDS = 5
 _SHORTEST_NAME, _SHORTEST_ID, _SHORTEST_STREET = 3, 4, 5
-#: Forms this long are found inside a longer word too, in the row that they belong to.
+#: Forms this long are found inside a longer word too.
 _SHORTEST_INSIDE = 5
 _SHORTEST_DIRECT = 6
 
@@ -52,15 +53,46 @@ def direct_identifiers(text: str, *, strict: bool) -> frozenset[tuple[Identifier
     return frozenset(found)
 
 
-def names_somebody(text: str, row: frozenset[str], table: frozenset[str]) -> bool:
-    """Whether a text holds a word form of its row or table (see :func:`forms`), a title before a name, or a date."""
+@dataclass(frozen=True)
+class Known:
+    """The word forms of a table, and, by the first letters of the longer ones, how long they are: so that each place
+    of a text costs one look, however many forms there are."""
+
+    forms: frozenset[str] = field(default=frozenset(), repr=False)
+    lengths: Mapping[str, frozenset[int]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, forms: Iterable[str]) -> "Known":
+        held = frozenset(forms)
+        lengths: dict[str, set[int]] = {}
+        for form in held:
+            if len(form) >= _SHORTEST_INSIDE:
+                lengths.setdefault(form[:_SHORTEST_INSIDE], set()).add(len(form))
+        return cls(held, {start: frozenset(found) for start, found in lengths.items()})
+
+    def inside(self, word: str) -> bool:
+        """Whether one of the longer forms stands somewhere in a word."""
+        for start in range(len(word) - _SHORTEST_INSIDE + 1):
+            lengths = self.lengths.get(word[start : start + _SHORTEST_INSIDE], ())
+            if any(word[start : start + length] in self.forms for length in lengths):
+                return True
+        return False
+
+
+def names_somebody(text: str, row: frozenset[str], table: Known) -> bool:
+    """Whether a text holds a word form of its row or table (see :func:`forms`), a title before a name, or a date. Of
+    its own row a form of five characters is found across the spaces of the text too (``D U P O N T``)."""
     bare = _visible(text)
     folded = plain(bare)
     if holds_date(folded) or _TITLE.search(bare):
         return True
     words = re.findall(r"[^\W_]+", folded)
     whole = "".join(words)
-    return _joined(words, row, table) or any(form in whole for form in row if len(form) >= _SHORTEST_INSIDE)
+    return (
+        _joined(words, row, table.forms)
+        or any(map(table.inside, words))
+        or any(form in whole for form in row if len(form) >= _SHORTEST_INSIDE)
+    )
 
 
 def forms(identifiers: Iterable[Identifier]) -> frozenset[str]:

@@ -15,7 +15,7 @@ from collecte.formats.table._actions import Line, Session, safe_cell
 from collecte.formats.table._columns import Plan, Planned, known_columns, plan
 from collecte.formats.table._identifiers import row_identifiers, row_subject
 from collecte.formats.table._reading import Row, Table, Unreadable, open_table
-from collecte.formats.table._text import KNOWN_LIMIT, direct_identifiers, forms
+from collecte.formats.table._text import KNOWN_LIMIT, Known, direct_identifiers, forms
 from collecte.pseudonym import is_placeholder
 from collecte.records import IdentifierKind, Safe
 
@@ -70,17 +70,17 @@ class _Hashed:
         return self._file.write(raw)
 
 
-def _known(source: Path, session: Session) -> frozenset[str]:
+def _known(source: Path, session: Session) -> Known:
     """The word forms of all identifiers of the table, if it has free text to compare with them."""
     known: set[str] = set()
     with _opened(source, session) as (table, columns):
         if all(column.action != "text" for column in columns.sent):
-            return frozenset()
+            return Known()
         for row in table.rows:
             cells = row.fitted(len(table.header))
             if cells is not None and len(known) < KNOWN_LIMIT:
                 known |= forms(row_identifiers(columns, cells, None))
-    return frozenset(known)
+    return Known.of(known)
 
 
 def _copy(source: Path, output: _Hashed, session: Session) -> None:
