@@ -1,0 +1,51 @@
+"""Coded entries: a code that we know gets the meaning that its scheme gives it, whatever stood there; a code of a
+public scheme that we do not know keeps its value; anything else says nothing of use outside its hospital, and could
+say a name.
+"""
+
+import re
+from functools import cache
+
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import snomed_mapping  # type: ignore[attr-defined]
+from stdnum import verhoeff
+
+from collecte.formats.dicom._tables import rows
+
+#: What stands for a code that is not let through, where its sequence must have one.
+REMOVED = ("REMOVED", "99COLLECTE", "Removed")
+_MEANING_LENGTH = 64
+
+
+def clean_code(value: str, scheme: str) -> tuple[str, str, str] | None:
+    """Value, scheme and meaning of a coded entry as they may be told; None where they may not."""
+    if meaning := _meanings().get((scheme, value)):
+        return value, scheme, meaning
+    syntax = _syntaxes().get(scheme)
+    if syntax is None or not syntax.fullmatch(value):
+        return None
+    if scheme == "SCT" and not verhoeff.is_valid(value):  # a SNOMED CT identifier ends in its check digit
+        return None
+    mapped = snomed_mapping["SRT"].get(value) if scheme in ("SRT", "SNM3", "99SDM") else None
+    return value, scheme, _meanings().get(("SCT", mapped or ""), value)
+
+
+@cache
+def _meanings() -> dict[tuple[str, str], str]:
+    """(scheme, value) → meaning, for the codes of the context groups of PS3.16 that pydicom carries."""
+    meanings: dict[tuple[str, str], str] = {}
+    for scheme in codes.schemes():
+        collection = getattr(codes, scheme)
+        for keyword in collection.dir():
+            try:
+                code = getattr(collection, keyword)
+            except RuntimeError:  # one keyword, several codes: the entry keeps its value
+                continue
+            if code.meaning.isascii():
+                meanings[scheme, code.value] = code.meaning[:_MEANING_LENGTH]
+    return meanings
+
+
+@cache
+def _syntaxes() -> dict[str, re.Pattern[str]]:
+    return {row["designator"]: re.compile(row["syntax"]) for row in rows("coding_schemes")}

@@ -1,0 +1,265 @@
+"""The elements of a data set, as places in its bytes: no value is copied or converted before somebody asks for it.
+
+Encoding rules: PS3.5, clause 7. Whatever breaks them is refused; a few habits of real devices are read (see
+:func:`_one`).
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from struct import Struct
+from typing import NamedTuple
+
+from pydicom.datadict import dictionary_VR
+
+from collecte.formats.dicom._source import Short
+from collecte.formats.dicom._wall import unreadable
+
+UNDEFINED = 0xFFFFFFFF
+ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+PIXEL_DATA, FLOAT_PIXELS, DOUBLE_PIXELS = 0x7FE00010, 0x7FE00008, 0x7FE00009
+_PIXELS = (PIXEL_DATA, FLOAT_PIXELS, DOUBLE_PIXELS)
+#: Items within items; the deepest of the standard's own structures stays under ten.
+_DEPTH_LIMIT = 32
+
+_SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+_BULK_VRS = ("OB", "OW", "OD", "OF", "OL", "OV")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a data set is written. The structs read and write element headers."""
+
+    explicit: bool
+    little: bool
+    tag_vr: Struct
+    tag_length: Struct
+    length: Struct
+    order: str
+
+    @classmethod
+    def of(cls, explicit: bool, little: bool) -> "Encoding":
+        order = "<" if little else ">"
+        return cls(explicit, little, Struct(f"{order}HH2sH"), Struct(f"{order}HHL"), Struct(f"{order}L"), order)
+
+
+EXPLICIT_LITTLE = Encoding.of(explicit=True, little=True)
+IMPLICIT_LITTLE = Encoding.of(explicit=False, little=True)
+EXPLICIT_BIG = Encoding.of(explicit=True, little=False)
+
+
+class Element(NamedTuple):
+    """One element: tag, VR (empty where the encoding gives none), and where header, value and end lie in the bytes.
+
+    ``items`` of a sequence; None elsewhere. ``fragments``: the value has undefined length and is no sequence.
+    """
+
+    tag: int
+    vr: str
+    start: int
+    value: int
+    end: int
+    items: "tuple[Item, ...] | None"
+    fragments: bool = False
+
+    def __repr__(self) -> str:
+        return f"Element({self.tag:08X}, {self.vr})"
+
+
+class Item(NamedTuple):
+    """One item of a sequence: its elements, and their encoding, which differs from the outer one within UN (PS3.5,
+    6.2.2).
+    """
+
+    elements: tuple[Element, ...]
+    encoding: Encoding
+
+
+class Header(NamedTuple):
+    """The elements before the pixel data, in ascending order, a repeated one once (the last); then the pixel element,
+    if any, whose value begins at ``pixels.value`` and may be longer than what was read.
+    """
+
+    elements: dict[int, Element]
+    pixels: Element | None
+    pixel_length: int
+
+
+@lru_cache(maxsize=65536)
+def vr_of(tag: int) -> str:
+    """The VR of the dictionary (``US or SS`` where it leaves a choice); empty for what it does not know."""
+    try:
+        return dictionary_VR(tag)
+    except KeyError:
+        return ""
+
+
+def read_header(data: bytes, position: int, encoding: Encoding) -> Header:
+    """The elements from ``position`` up to the pixel data.
+
+    Raises:
+        Short: the data end before the header does.
+        Refusal: they are no DICOM.
+    """
+    end = len(data)
+    found: dict[int, Element] = {}
+    while position < end:
+        tag, vr, value, length = _head(data, position, end, encoding)
+        if tag >= FLOAT_PIXELS:
+            pixels = Element(tag, vr, position, value, value, None, length == UNDEFINED) if tag in _PIXELS else None
+            return Header(_sorted(found), pixels, length)
+        if tag < 0x00080000 and tag >> 16 != 0x0004:  # 0004: a DICOMDIR, refused later under its own name
+            raise unreadable()
+        element = _one(data, position, end, encoding, 0)
+        found[tag] = element
+        position = element.end
+    return Header(_sorted(found), None, 0)
+
+
+def read_element(data: bytes, position: int, encoding: Encoding) -> Element:
+    """The element at ``position``.
+
+    Raises:
+        Short: the data end before it does.
+        Refusal: it is no DICOM.
+    """
+    return _one(data, position, len(data), encoding, 0)
+
+
+def _sorted(found: dict[int, Element]) -> dict[int, Element]:
+    tags = list(found)
+    return found if all(a < b for a, b in pairwise(tags)) else {t: found[t] for t in sorted(tags)}
+
+
+def _head(data: bytes, position: int, end: int, encoding: Encoding) -> tuple[int, str, int, int]:
+    """Tag, VR, offset of the value, length of the value."""
+    if end - position < 8:
+        raise Short
+    if not encoding.explicit:
+        group, number, length = encoding.tag_length.unpack_from(data, position)
+        return group << 16 | number, "", position + 8, length
+    group, number, vr, length = encoding.tag_vr.unpack_from(data, position)
+    tag = group << 16 | number
+    if vr in _SHORT_VRS and group != 0xFFFE:
+        return tag, vr.decode("ascii"), position + 8, length
+    if group == 0xFFFE or not (vr.isalpha() and vr.isupper()):
+        # Items carry no VR; and some devices write an element of an explicit data set as if it were implicit.
+        return tag, "", position + 8, encoding.length.unpack_from(data, position + 4)[0]
+    if end - position < 12:
+        raise Short
+    # Any VR that we do not know is written with the long form (PS3.5, 7.1.2).
+    return tag, vr.decode("ascii", "replace"), position + 12, encoding.length.unpack_from(data, position + 8)[0]
+
+
+def _one(data: bytes, position: int, end: int, encoding: Encoding, depth: int) -> Element:
+    """The element at ``position``, with its items."""
+    tag, vr, value, length = _head(data, position, end, encoding)
+    if tag >> 16 == 0xFFFE or depth > _DEPTH_LIMIT:
+        raise unreadable()
+    if length != UNDEFINED:
+        stop = value + length
+        if stop > end:
+            raise Short
+        items = _defined_items(data, tag, vr, value, stop, encoding, depth)
+        return Element(tag, vr, position, value, stop, items)
+    if vr in _BULK_VRS or (not vr and tag == PIXEL_DATA):
+        return Element(tag, vr, position, value, _after_fragments(data, value, end, encoding), None, fragments=True)
+    inner = IMPLICIT_LITTLE if vr == "UN" else encoding
+    found, stop = _items(data, value, end, inner, depth, defined=False)
+    return Element(tag, vr, position, value, stop, found)
+
+
+def _defined_items(
+    data: bytes, tag: int, vr: str, value: int, stop: int, encoding: Encoding, depth: int
+) -> tuple[Item, ...] | None:
+    """The items of an element of known length, where it is a sequence by its VR or by the dictionary."""
+    if vr == "SQ" or (not vr and vr_of(tag) == "SQ"):
+        return _within(data, value, stop, encoding, depth)
+    if vr == "UN" and vr_of(tag) == "SQ":
+        return _within(data, value, stop, IMPLICIT_LITTLE, depth)
+    return None
+
+
+def _within(data: bytes, value: int, stop: int, encoding: Encoding, depth: int) -> tuple[Item, ...]:
+    try:
+        return _items(data, value, stop, encoding, depth, defined=True)[0]
+    except Short:  # the bytes are all there: what runs over the sequence's end is its content
+        raise unreadable() from None
+
+
+def _items(
+    data: bytes, position: int, end: int, encoding: Encoding, depth: int, *, defined: bool
+) -> tuple[tuple[Item, ...], int]:
+    """The items from ``position`` up to ``end`` or to the delimiter of the sequence, and where they end."""
+    items: list[Item] = []
+    while position < end or not defined:
+        tag, _, value, length = _head(data, position, end, encoding)
+        if tag == SEQUENCE_END:
+            return tuple(items), value
+        if tag != ITEM:
+            raise unreadable()
+        if length == UNDEFINED:
+            elements, position = _until(data, value, end, encoding, depth + 1)
+        else:
+            position = value + length
+            if position > end:
+                raise Short
+            elements = _exactly(data, value, position, encoding, depth + 1)
+        items.append(Item(elements, encoding))
+    return tuple(items), position
+
+
+def _until(data: bytes, position: int, end: int, encoding: Encoding, depth: int) -> tuple[tuple[Element, ...], int]:
+    """The elements of an item of undefined length, and where its delimiter ends."""
+    elements: list[Element] = []
+    while True:
+        tag, _, value, _ = _head(data, position, end, encoding)
+        if tag == ITEM_END:
+            return tuple(elements), value
+        elements.append(_one(data, position, end, encoding, depth))
+        position = elements[-1].end
+
+
+def _exactly(data: bytes, position: int, end: int, encoding: Encoding, depth: int) -> tuple[Element, ...]:
+    """The elements of an item of known length."""
+    elements: list[Element] = []
+    while position < end:
+        try:
+            elements.append(_one(data, position, end, encoding, depth))
+        except Short:
+            raise unreadable() from None
+        position = elements[-1].end
+    return tuple(elements)
+
+
+def _after_fragments(data: bytes, position: int, end: int, encoding: Encoding) -> int:
+    """Where encapsulated bulk data end (PS3.5, annex A.4)."""
+    while True:
+        tag, _, value, length = _head(data, position, end, encoding)
+        if tag == SEQUENCE_END:
+            return value
+        if tag != ITEM or length == UNDEFINED:
+            raise unreadable()
+        position = value + length
+        if position > end:
+            raise Short
+
+
+def write_element(tag: int, vr: str, value: bytes, encoding: Encoding) -> bytes:
+    """One element, its value padded to even length (PS3.5, 6.2)."""
+    if len(value) & 1:
+        value += b"\0" if vr in ("UI", "OB", "UN") else b" "
+    group, number = tag >> 16, tag & 0xFFFF
+    if not encoding.explicit:
+        return encoding.tag_length.pack(group, number, len(value)) + value
+    code = vr.encode("ascii")
+    if code in _SHORT_VRS:
+        if len(value) <= 0xFFFF:
+            return encoding.tag_vr.pack(group, number, code, len(value)) + value
+        code = b"UN"
+    return encoding.tag_vr.pack(group, number, code, 0) + encoding.length.pack(len(value)) + value
+
+
+def write_item(content: bytes, encoding: Encoding) -> bytes:
+    """One item of a sequence, of defined length."""
+    return encoding.tag_length.pack(ITEM >> 16, ITEM & 0xFFFF, len(content)) + content

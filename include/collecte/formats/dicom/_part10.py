@@ -1,0 +1,149 @@
+"""Opens a DICOM file: preamble, file meta information, transfer syntax, header (PS3.10, clause 7)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from collecte.formats.dicom._elements import (
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    Element,
+    Encoding,
+    Header,
+    Item,
+    read_element,
+    read_header,
+)
+from collecte.formats.dicom._source import Short, Source, inflated, opened
+from collecte.formats.dicom._tables import transfer_syntaxes
+from collecte.formats.dicom._wall import Refusal, standard_uid, unreadable
+
+EXPLICIT_LITTLE_UID = "1.2.840.10008.1.2.1"
+_OF_ENCODING = {
+    EXPLICIT_LITTLE: EXPLICIT_LITTLE_UID,
+    IMPLICIT_LITTLE: "1.2.840.10008.1.2",
+    EXPLICIT_BIG: "1.2.840.10008.1.2.2",
+}
+_META_TRANSFER_SYNTAX = 0x00020010
+
+
+@dataclass(frozen=True)
+class Dicom:
+    """An open file: its header's bytes and elements; ``source`` goes on with the pixels. IDENTIFYING.
+
+    ``transfer_syntax`` is that of the output: the source's own, or Explicit VR Little Endian in place of deflated, so
+    that whoever searches the output's bytes sees its text.
+    """
+
+    source: Source
+    data: bytes
+    header: Header
+    encoding: Encoding
+    transfer_syntax: str
+    fragments: bool
+
+    def __repr__(self) -> str:
+        return "Dicom(…)"
+
+    def raw(self, tag: int) -> bytes:
+        """The value of a top-level element as it stands; empty where there is none."""
+        element = self.header.elements.get(tag)
+        return b"" if element is None else self.data[element.value : element.end]
+
+    def word(self, tag: int) -> str:
+        """The first value of a UID, code or number in text; empty where there is none."""
+        return self.raw(tag).split(b"\\")[0].strip(b"\0 ").decode("latin-1")
+
+    def number(self, tag: int) -> int | None:
+        """The first value of VR US."""
+        raw = self.raw(tag)
+        return int.from_bytes(raw[:2], "little" if self.encoding.little else "big") if len(raw) >= 2 else None
+
+    def items(self, tag: int) -> tuple[Item, ...]:
+        """The items of a top-level sequence."""
+        element = self.header.elements.get(tag)
+        return (element.items or ()) if element else ()
+
+    def value(self, element: Element) -> bytes:
+        return self.data[element.value : element.end]
+
+
+@contextmanager
+def opened_dicom(path: Path) -> Iterator[Dicom]:
+    """Open a file and read its header.
+
+    Raises:
+        Refusal: it is no DICOM that can be read, it ends too early, or its transfer syntax is not covered.
+        OSError: the file cannot be read.
+    """
+    with opened(path) as (source, file):
+        start = _start(source.head)
+        uid, position = _meta(source, start)
+        layout, fragments = _layout(uid)
+        if layout == "deflated":
+            source, position, uid = inflated(file, position), 0, EXPLICIT_LITTLE_UID
+        encoding = _encoding(source.head, position, layout)
+        if not fragments:
+            uid = _OF_ENCODING[encoding]
+        elif not encoding.explicit:
+            raise unreadable()
+        header = _grown(source, position, encoding)
+        yield Dicom(source, source.head, header, encoding, uid, fragments)
+
+
+def _start(head: bytes) -> int:
+    """Where the file meta information or, without one, the data set begins."""
+    if head[128:132] == b"DICM":
+        return 132
+    return 4 if head[:4] == b"DICM" else 0
+
+
+def _meta(source: Source, position: int) -> tuple[str, int]:
+    """Transfer syntax UID (empty where none is given), and where the data set begins. The group's own length is not
+    trusted: some devices leave it out, others count wrongly."""
+    head, uid = source.head, ""
+    while head[position : position + 2] == b"\x02\x00":
+        encoding = EXPLICIT_LITTLE if head[position + 4 : position + 6].isalpha() else IMPLICIT_LITTLE
+        try:
+            element = read_element(head, position, encoding)
+        except Short:
+            raise Refusal("DICOM-TRUNCATED") from None
+        if element.tag == _META_TRANSFER_SYNTAX:
+            uid = head[element.value : element.end].strip(b"\0 ").decode("latin-1")
+        position = element.end
+    if position >= len(head) and source.complete:
+        raise Refusal("DICOM-TRUNCATED")
+    return uid, position
+
+
+def _layout(uid: str) -> tuple[str, bool]:
+    if not uid:
+        return "", False
+    try:
+        return transfer_syntaxes()[uid]
+    except KeyError:
+        raise Refusal("DICOM-TRANSFER-SYNTAX-NOT-COVERED", uid=standard_uid(uid)) from None
+
+
+def _encoding(head: bytes, position: int, layout: str) -> Encoding:
+    """How the data set is written: as its first element shows, where that differs from what the file says of itself."""
+    first = head[position : position + 8]
+    explicit = first[4:6].isalpha() and first[4:6].isupper()
+    if layout == "explicit big" or (not layout and first[:1] == b"\0" and first[1:2] != b"\0"):
+        if not explicit:
+            raise unreadable()
+        return EXPLICIT_BIG
+    return EXPLICIT_LITTLE if explicit else IMPLICIT_LITTLE
+
+
+def _grown(source: Source, position: int, encoding: Encoding) -> Header:
+    """The header, reading on until all of it is there."""
+    while True:
+        try:
+            return read_header(source.head, position, encoding)
+        except Short:
+            if source.complete:
+                raise Refusal("DICOM-TRUNCATED") from None
+            source.grow()

@@ -1,0 +1,90 @@
+"""Passes the pixel data through, never decoded and never whole in memory; checks only that all of it is there.
+
+Native pixels end where the image does: what a writer left behind it is cut. Fragments are taken item by item up to the
+delimiter of their sequence (PS3.5, annex A.4). Nothing behind the pixel data is read.
+"""
+
+from collecte.formats.dicom._elements import (
+    DOUBLE_PIXELS,
+    FLOAT_PIXELS,
+    ITEM,
+    SEQUENCE_END,
+    UNDEFINED,
+    Element,
+    Encoding,
+)
+from collecte.formats.dicom._part10 import Dicom
+from collecte.formats.dicom._source import Short, Sink
+from collecte.formats.dicom._wall import Refusal, unreadable
+
+_ROWS, _COLUMNS, _SAMPLES, _FRAMES, _BITS = 0x00280010, 0x00280011, 0x00280002, 0x00280008, 0x00280100
+_PHOTOMETRIC = 0x00280004
+_BITS_OF = {FLOAT_PIXELS: 32, DOUBLE_PIXELS: 64}
+_VR_OF = {FLOAT_PIXELS: "OF", DOUBLE_PIXELS: "OD"}
+
+
+def splice(dicom: Dicom, pixels: Element, sink: Sink) -> None:
+    """Write the pixel element.
+
+    Raises:
+        Refusal: pixels are missing, or their structure is broken.
+    """
+    try:
+        dicom.source.seek(pixels.value)
+        if pixels.fragments and dicom.fragments:
+            _fragments(dicom, pixels, sink)
+        elif pixels.fragments or dicom.fragments:
+            raise unreadable()
+        else:
+            _native(dicom, pixels, sink)
+    except Short:
+        raise Refusal("DICOM-TRUNCATED", place="PixelData") from None
+
+
+def _native(dicom: Dicom, pixels: Element, sink: Sink) -> None:
+    there, wanted = dicom.header.pixel_length, expected_bytes(dicom, pixels.tag)
+    if wanted is not None and there < wanted:
+        raise Short
+    count = there if wanted is None else wanted
+    sink(_element_header(pixels, count + (count & 1), dicom.encoding))
+    dicom.source.copy(count, sink)
+    if count & 1:
+        sink(b"\0")
+
+
+def _fragments(dicom: Dicom, pixels: Element, sink: Sink) -> None:
+    sink(_element_header(pixels, UNDEFINED, dicom.encoding))
+    while True:
+        raw = dicom.source.read(8)
+        group, number, length = dicom.encoding.tag_length.unpack(raw)
+        sink(raw)
+        if group << 16 | number == SEQUENCE_END and length == 0:
+            return
+        if group << 16 | number != ITEM or length == UNDEFINED:
+            raise unreadable()
+        dicom.source.copy(length, sink)
+
+
+def _element_header(pixels: Element, length: int, encoding: Encoding) -> bytes:
+    group, number = pixels.tag >> 16, pixels.tag & 0xFFFF
+    if not encoding.explicit:
+        return encoding.tag_length.pack(group, number, length)
+    vr = _VR_OF.get(pixels.tag) or ("OW" if pixels.vr != "OB" and length != UNDEFINED else "OB")
+    return encoding.tag_vr.pack(group, number, vr.encode("ascii"), 0) + encoding.length.pack(length)
+
+
+def expected_bytes(dicom: Dicom, tag: int) -> int | None:
+    """How long native pixel data are by the image's own description (PS3.5, 8.1.1; PS3.3, C.7.6.3.1); None where it
+    does not say.
+    """
+    rows, columns = dicom.number(_ROWS), dicom.number(_COLUMNS)
+    bits = _BITS_OF.get(tag) or dicom.number(_BITS)
+    frames = dicom.word(_FRAMES) or "1"
+    if not rows or not columns or not bits or not frames.isdecimal() or len(frames) > 12:
+        return None
+    samples = dicom.number(_SAMPLES) or 1
+    pixel_count = rows * columns * max(int(frames), 1)
+    full = (pixel_count * samples * bits + 7) // 8
+    if dicom.word(_PHOTOMETRIC) == "YBR_FULL_422" and samples == 3 and dicom.header.pixel_length < full:
+        return pixel_count * 2 * bits // 8
+    return full

@@ -1,0 +1,121 @@
+"""Values as bytes: does one fit its VR, so that no text hides in a number; what stands in for one; how a date moves.
+
+VRs: PS3.5, table 6.2-1.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from functools import cache
+
+from pydicom.datadict import dictionary_VM
+
+#: Bytes of one value, by the VRs that are written in binary.
+BINARY_SIZES = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "UV": 8, "SV": 8}
+#: Bulk data: only where a rule keeps them by name.
+BULK_VRS = frozenset(("OB", "OW", "OD", "OF", "OL", "OV"))
+
+_PATTERNS = {
+    "AS": rb"\d{3}[DWMY]",
+    "CS": rb"[A-Za-z0-9 _.\-+/:]{0,16}",
+    "DA": rb"\d{8}|\d{4}\.\d\d\.\d\d",
+    "DS": rb" *+[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)? *+",
+    "DT": rb"\d{4}(\d\d(\d\d(\d\d(\d\d(\d\d(\.\d{1,6})?)?)?)?)?)?([-+]\d{4})? *+",
+    "IS": rb" *+[-+]?\d{1,12} *+",
+    "TM": rb"\d\d(:?\d\d(:?\d\d(\.\d{1,6})?)?)? *+",
+    "UI": rb"[0-9.]{0,64}",
+}
+_STRINGS = {
+    # Possessive throughout: no value, however hostile, takes more than linear time.
+    vr: re.compile(rb"(?:%s)?(?:\\(?:%s)?)*+[\0 ]*+" % (pattern, pattern))
+    for vr, pattern in _PATTERNS.items()
+}
+_LONGEST = {"LO": 64, "SH": 16, "AE": 16, "ST": 1024, "LT": 10240}
+
+_DUMMIES = {
+    "AS": b"000Y",
+    "CS": b"REMOVED",
+    "DA": b"19000101",
+    "DS": b"0",
+    "DT": b"19000101000000",
+    "IS": b"0",
+    "TM": b"000000",
+    "UR": b"urn:removed",
+    "OB": b"\0\0",
+    "OW": b"\0\0",
+    **{vr: b"\0" * size for vr, size in BINARY_SIZES.items()},
+}
+
+
+def dummy(vr: str) -> bytes:
+    """A value that says nothing and fits the VR."""
+    return _DUMMIES.get(vr, b"REMOVED")
+
+
+@cache
+def checker(vr: str, tag: int) -> Callable[[bytes], bool] | None:
+    """Whether a value of this attribute can be what the standard says it is; None where any bytes can."""
+    if vr in _STRINGS:
+        fullmatch = _STRINGS[vr].fullmatch
+        return lambda raw: fullmatch(raw) is not None
+    if vr in BINARY_SIZES:
+        return _binary(BINARY_SIZES[vr], _most(tag))
+    if vr in _LONGEST:
+        longest = _LONGEST[vr]
+        return lambda raw: len(raw) <= longest or all(len(v) <= longest for v in raw.split(b"\\"))
+    return None
+
+
+def _binary(size: int, most: int | None) -> Callable[[bytes], bool]:
+    if most is None:
+        return lambda raw: len(raw) % size == 0
+    return lambda raw: len(raw) % size == 0 and len(raw) <= most * size
+
+
+def _most(tag: int) -> int | None:
+    """The greatest number of values; None where the dictionary sets no limit or does not know the tag."""
+    try:
+        last = dictionary_VM(tag).split("-")[-1].split(" or ")[-1]
+    except KeyError:
+        return None
+    return int(last) if last.isdigit() else None
+
+
+def shifted(raw: bytes, shift: timedelta) -> bytes | None:
+    """A DA or DT, of one or several values, moved by whole days; times and zones stay. None: it holds no date."""
+    moved = [_shifted_one(value, shift) for value in raw.rstrip(b"\0 ").split(b"\\")]
+    known = [value for value in moved if value is not None]
+    return b"\\".join(known) if len(known) == len(moved) else None
+
+
+_DATE = re.compile(rb"(\d{4})(?:(\.?)(\d\d)(?:\2(\d\d))?)?(.*)", re.DOTALL)
+_TIME = re.compile(rb"(\d\d){0,3}(\.\d{1,6})?([-+]\d{4})? *")
+
+
+def _shifted_one(value: bytes, shift: timedelta) -> bytes | None:
+    match = _DATE.fullmatch(value)
+    if not value:
+        return b""
+    if match is None or not _TIME.fullmatch(match[5]):
+        return None
+    year, _, month, day, rest = match.groups()
+    try:
+        moved = date(int(year), int(month or 1), int(day or 1)) + shift
+    except (ValueError, OverflowError):
+        return None
+    # A coarser date keeps its precision: the shifted year, or year and month.
+    text = moved.strftime("%Y%m%d").rjust(8, "0")[: 4 + 2 * (month is not None) + 2 * (day is not None)]
+    return text.encode("ascii") + (rest if day else b"")
+
+
+_AGE = re.compile(rb"(\d{3})([DWMY]) *\0?")
+#: The oldest age that is told, in each unit (89 years).
+_AGE_CAPS = {b"D": 89 * 365 + 22, b"W": 89 * 52 + 16, b"M": 89 * 12 + 11, b"Y": 89}
+
+
+def capped_age(raw: bytes) -> bytes | None:
+    """An age up to 089Y as it stands; 090Y for every older one; None where it is no age."""
+    match = _AGE.fullmatch(raw)
+    if match is None:
+        return None
+    return match[0].rstrip(b"\0 ") if int(match[1]) <= _AGE_CAPS[match[2]] else b"090Y"
