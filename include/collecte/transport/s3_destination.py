@@ -179,7 +179,7 @@ class _S3Destination:
         trusted = server.checks_parts if large else server.checks_objects
         at = self._at(item.key)
         with s3_errors(self._id):
-            if not server.honours_conditions and self._exists(at):
+            if (large or not server.honours_conditions) and self._exists(at):  # before all its parts are sent in vain
                 return self._compare(item, at, trusted)
             try:
                 composite = self._put_parts(item, at, parts) if large else self._put_whole(item, at, trusted)
