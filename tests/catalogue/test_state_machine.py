@@ -67,8 +67,7 @@ def test_an_illegal_move_leaves_nothing_of_its_transaction(
         first, second = files_of_delivery(connection, delivery.id)
 
     with pytest.raises(IllegalTransition), lease.finish({}) as moves:
-        moves.move([Change(first.id, State.ACCEPTED)])
-        moves.move([Change(second.id, State.EXPIRED, "RETENTION")])
+        moves.move([Change(first.id, State.ACCEPTED), Change(second.id, State.EXPIRED, "RETENTION")])
 
     with catalogue.read() as connection:
         assert totals(connection, delivery.id)[State.WAITING] == 2

@@ -134,8 +134,10 @@ def _links(connection: Connection, names: _Names) -> Iterator[dict[str, object]]
     for link in connection.execute(select(tables.object_subject)):
         if link.object_id in names.objects:
             yield {"subject": names.subjects[link.subject_id], "object": names.objects[link.object_id]}
-    yield from ({"subject": name} for name in names.subjects.values())
-    yield from ({"object": name} for name in names.objects.values())
+    for name in names.subjects.values():
+        yield {"subject": name}
+    for name in names.objects.values():
+        yield {"object": name}
     for row in connection.execute(select(tables.identifier)):
         if row.delivery_id in names.deliveries:
             yield {"identifier": row.digest, "kind": row.kind, "subject": names.subjects.get(row.subject_id)}

@@ -39,8 +39,7 @@ SETTABLE = frozenset(
 
 @dataclass
 class Moves:
-    """What one attempt writes in one transaction. ``connection`` is that transaction's; ``label`` names the delivery.
-    """
+    """What one attempt writes in one transaction: that of ``connection``. ``label`` names the delivery."""
 
     connection: Connection
     delivery_id: int
@@ -108,8 +107,7 @@ class Moves:
             raise Bug(f"Not all {len(rows)} files are of delivery {self.label}, or one has another SHA-256 already.")
 
     def add_files(self, keys: Keys, files: Sequence[NewFile]) -> list[int]:
-        """Register more files of this delivery, as waiting: the members of an archive. Their ids, in the order given.
-        """
+        """Register more files of this delivery, as waiting: the members of an archive. Their ids, in that order."""
         ids = insert_files(self.connection, keys, self.delivery_id, files)
         self._before.update((file_id, audit.NEW) for file_id in ids)
         return list(ids)

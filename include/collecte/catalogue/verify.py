@@ -4,7 +4,7 @@ Needs nothing but the catalogue (or a copy of it), and only reads.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Row, func, select
@@ -23,6 +23,8 @@ from collecte.catalogue.audit import (
     leaf,
 )
 from collecte.records import State
+
+_EVENTS_AT_ONCE, _FILES_AT_ONCE = 100, 1000
 
 
 @dataclass(frozen=True)
@@ -96,23 +98,19 @@ def verify(connection: Connection, challenge_id: str, known: Sequence[Anchor] = 
 def _read(connection: Connection, name: str) -> _Chain:
     chain = _Chain()
     previous, seq = GENESIS, 0
-    for event in _events(connection, name):
-        seq += 1
-        if what := _wrong(event, seq, previous):
-            chain.broken = Broken(name, seq, what)
-            return chain
-        previous = chain.hashes[seq] = event.hash
-        _gather(chain, event)
-    if head(connection, name) != (seq, previous):
-        chain.broken = Broken(
-            name, seq, "the chain's head is not its last event: events were cut off or the head altered"
-        )
-    return chain
-
-
-def _events(connection: Connection, name: str) -> Iterator[Row[*tuple[object, ...]]]:
     statement = select(tables.event).where(tables.event.c.chain == name).order_by(tables.event.c.seq)
-    yield from connection.execute(statement.execution_options(yield_per=100))
+    with connection.execute(statement.execution_options(yield_per=_EVENTS_AT_ONCE)) as events:
+        for event in events:
+            seq += 1
+            if what := _wrong(event, seq, previous):
+                chain.broken = Broken(name, seq, what)
+                return chain
+            previous = chain.hashes[seq] = event.hash
+            _gather(chain, event)
+    if head(connection, name) != (seq, previous):
+        what = "the chain's head is not its last event: events were cut off or the head altered"
+        chain.broken = Broken(name, seq, what)
+    return chain
 
 
 def _wrong(event: Row[*tuple[object, ...]], seq: int, previous: str) -> str | None:
@@ -191,25 +189,34 @@ def _check_flows(connection: Connection, delivery_id: int, chain: _Chain) -> Bro
 
 
 def _check_files(connection: Connection, delivery_id: int, chain: _Chain) -> Broken | None:
-    """Follow each surviving file's leaves from its registration to its state."""
-    pairs = [tuple(move.split(">")) for move in chain.flows if not move.endswith(f">{ERASED}")]
     file = tables.file.c
     columns = (
-        select(file.id, file.salt, file.state, file.sha256).where(file.delivery_id == delivery_id).order_by(file.id)
+        select(file.id, file.salt, file.state, file.sha256)
+        .where(file.delivery_id == delivery_id)
+        .order_by(file.id)
+        .execution_options(yield_per=_FILES_AT_ONCE)
     )
-    for row in connection.execute(columns.execution_options(yield_per=1000)):
-        steps = sorted(
-            (seq, before, after, sha256 or "")
-            for sha256 in {None, row.sha256}
-            for before, after in pairs
-            for seq in chain.leaves.get(leaf(row.salt, row.id, before, after, sha256), ())
-        )
-        state, received = NEW, ""
-        for seq, before, after, sha256 in steps:
-            if before != state or (received and sha256 != received):
-                return Broken(delivery_chain(delivery_id), seq, f"file f{row.id} was {state}, not {before}, before it")
-            state, received = after, sha256
-        if (state, received) != (row.state, row.sha256 or ""):
-            what = f"no event led file f{row.id} to its state {row.state} with its SHA-256"
-            return Broken(delivery_chain(delivery_id), steps[-1][0] if steps else 0, what)
+    pairs = [move.split(">") for move in chain.flows if not move.endswith(f">{ERASED}")]
+    with connection.execute(columns) as rows:
+        for row in rows:
+            if wrong := _wrong_file(row, pairs, chain):
+                return Broken(delivery_chain(delivery_id), *wrong)
+    return None
+
+
+def _wrong_file(row: Row[*tuple[object, ...]], pairs: Sequence[Sequence[str]], chain: _Chain) -> tuple[int, str] | None:
+    """Follow a surviving file's leaves from its registration to its state; where they do not lead there, and why."""
+    steps = sorted(
+        (seq, before, after, sha256 or "")
+        for sha256 in {None, row.sha256}
+        for before, after in pairs
+        for seq in chain.leaves.get(leaf(row.salt, row.id, before, after, sha256), ())
+    )
+    state, received, at = NEW, "", 0
+    for at, before, after, sha256 in steps:
+        if before != state or (received and sha256 != received):
+            return at, f"file f{row.id} was {state}, not {before}, before it"
+        state, received = after, sha256
+    if (state, received) != (row.state, row.sha256 or ""):
+        return at, f"no event led file f{row.id} to its state {row.state} with its SHA-256"
     return None
