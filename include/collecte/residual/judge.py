@@ -1,0 +1,167 @@
+"""Whether a candidate of the engine is somebody's identifier, or the same letters by chance: by what stands around."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from collecte.records import IdentifierKind
+from collecte.residual.folding import plain
+from collecte.residual.pieces import Region
+from collecte.residual.tokens import Shape, Token
+from collecte.residual.vocabulary import known
+
+#: Characters before and behind a candidate that are looked at.
+REACH = 80
+
+_LETTERS = re.compile(rb"[a-z\x9c\xe6\xdf]*")
+_CODE = re.compile(rb"[a-z2-7]{16}")  # a pseudonym or a reference of collecte.pseudonym
+_DELIMITERS = frozenset(b" \t\r\n\0^=,;:-_'\"/\\()[]<>|&.")
+#: VRs whose numbers are measurements and counts, and dates and times, unless they are badly formed.
+_MEASURES = frozenset(("IS", "DS"))
+_TIMES = {
+    "DA": re.compile(rb"[\d\\ \0.-]*"),
+    "TM": re.compile(rb"[\d\\ \0.:-]*"),
+    "DT": re.compile(rb"[\d\\ \0.+-]*"),
+}
+_FORMAL = frozenset(("AS", "CS", "DA", "DT", "TM", "UI"))
+_DATE = re.compile(rb"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+#: Elements in which every part of a name and every ID counts, however common the word.
+_PERSONAL = frozenset(("(0010,0020)", "(0010,1000)", "(0010,1001)", "(0010,1005)", "(0010,1060)"))
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A candidate and its surroundings, one byte a character. ``value``: the whole value, where it is short."""
+
+    matched: bytes
+    before: bytes
+    after: bytes
+    region: Region
+    place: str
+    vr: str
+    value: bytes = b""
+
+
+def counts(token: Token, context: Context) -> bool:
+    """Whether the token, standing there, betrays somebody."""
+    if token.shape is Shape.PHRASE:
+        return _phrase(token, context)
+    if token.weak:
+        return _personal(context) and _apart(context)
+    if token.shape is Shape.NUMBER:
+        return _number(token, context)
+    return _word(token, context)
+
+
+def _phrase(token: Token, context: Context) -> bool:
+    until = plain(context.before + context.matched)
+    window, end = until + plain(context.after), len(until)
+    return any(match.start() < end <= match.end() for match in _whole_phrase(token.phrases).finditer(window))
+
+
+@lru_cache(maxsize=4096)
+def _whole_phrase(phrases: tuple[tuple[bytes, ...], ...]) -> re.Pattern[bytes]:
+    alternatives = (rb"[^a-z0-9]{1,4}".join(map(re.escape, words)) for words in phrases)
+    return re.compile(rb"(?<![a-z0-9])(?:" + rb"|".join(alternatives) + rb")(?![a-z0-9])")
+
+
+def _number(token: Token, context: Context) -> bool:
+    """Digits alone: whole numbers, no piece of a decimal or a UID, and of some length where numbers are at home."""
+    if not _whole(context):
+        return False
+    length = len(token.text)
+    if context.vr == "UI" and b"." not in token.text:
+        return False
+    if context.vr in _MEASURES and length < 8:
+        return False
+    if (time := _TIMES.get(context.vr)) and time.fullmatch(context.value):
+        return False
+    if length >= 5:
+        return not (token.kind is IdentifierKind.PATH and _DATE.fullmatch(token.text) and _cell(context))
+    return _short_number(token, context)
+
+
+def _short_number(token: Token, context: Context) -> bool:
+    """Four digits count in words, not in a cell of numbers nor as a year; fewer count in a patient's ID only."""
+    if not _apart(context):
+        return False
+    if _personal(context):
+        return True
+    year = re.fullmatch(rb"19\d\d|20\d\d", token.text)
+    if context.region is not Region.TEXT or len(token.text) < 4 or year or context.vr in _FORMAL:
+        return False
+    return bool(context.vr) or not _cell(context)
+
+
+def _whole(context: Context) -> bool:
+    before, after = context.before, context.after
+    if before[-1:].isdigit() or after[:1].isdigit():
+        return False
+    return not (before[-1:] == b"." and before[-2:-1].isdigit()) and not (after[:1] == b"." and after[1:2].isdigit())
+
+
+def _cell(context: Context) -> bool:
+    """Whether the candidate fills a cell of a table alone."""
+    return context.before[-1:] in (b"", *_CELL_ENDS) and context.after[:1] in (b"", *_CELL_ENDS)
+
+
+_CELL_ENDS = tuple(bytes([byte]) for byte in b',;\t\n\r"|')
+
+
+def _word(token: Token, context: Context) -> bool:
+    length = len(token.text)
+    if length < 4:
+        return context.region is not Region.NUMERIC and _set_off(context)
+    if context.region is Region.NUMERIC and length < 6:
+        return _delimited(context)
+    if length <= 8 and _cuts_a_number(token, context):
+        return False
+    return not _by_chance(token, context)
+
+
+def _set_off(context: Context) -> bool:
+    """At word boundaries; among bytes that are no text, at boundaries that a text would have."""
+    return _apart(context) if context.region is Region.TEXT else _delimited(context)
+
+
+def _apart(context: Context) -> bool:
+    return not _alphanumeric(context.before[-1:]) and not _alphanumeric(context.after[:1])
+
+
+def _delimited(context: Context) -> bool:
+    before, after = context.before[-1:], context.after[:1]
+    return (not before or before[0] in _DELIMITERS) and (not after or after[0] in _DELIMITERS)
+
+
+def _cuts_a_number(token: Token, context: Context) -> bool:
+    first, last = token.text[:1], token.text[-1:]
+    return (first.isdigit() and context.before[-1:].isdigit()) or (last.isdigit() and context.after[:1].isdigit())
+
+
+def _by_chance(token: Token, context: Context) -> bool:
+    """Whether the letters around make it a part of a word that names nobody, or of a code of our own."""
+    if _apart(context):
+        return False
+    before = _LETTERS.match(context.before[::-1])
+    after = _LETTERS.match(context.after)
+    if before and after and token.text.isalpha() and before[0][::-1] + token.text + after[0] in known():
+        return True
+    return len(token.text) <= 6 and _in_code(token, context)
+
+
+def _in_code(token: Token, context: Context) -> bool:
+    run_before = re.match(rb"[a-z0-9]*", context.before[::-1])
+    run_after = re.match(rb"[a-z0-9]*", context.after)
+    if not run_before or not run_after:
+        return False
+    run = run_before[0][::-1] + token.text + run_after[0]
+    marked = context.before[: len(context.before) - len(run_before[0])].endswith(b"sub-")
+    return bool(_CODE.fullmatch(run)) and (marked or any(byte in b"234567" for byte in run))
+
+
+def _personal(context: Context) -> bool:
+    return context.vr == "PN" or context.place in _PERSONAL
+
+
+def _alphanumeric(byte: bytes) -> bool:
+    return byte.isalnum() or byte in (b"\x9c", b"\xe6", b"\xdf")

@@ -1,0 +1,387 @@
+"""Where a byte of an output stands: the regions of a file, cut into pieces of bounded size.
+
+The DICOM walker here is a second reading of PS3.5 beside the one that makes files safe, written apart from it on
+purpose, and it reads bytes: every byte of a file is either the head of an element, or goes out in a piece. What it
+cannot follow raises :class:`Unreadable`, and the file is refused.
+"""
+
+import re
+import warnings
+import zlib
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from io import FileIO
+from pathlib import Path
+from typing import Literal
+
+from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.datadict import dictionary_VR
+
+#: Bytes of a piece, at most.
+CHUNK_BYTES = 1 << 20
+
+
+class Region(Enum):
+    """How the bytes of a piece are to be read."""
+
+    TEXT = "text"  # a text VR, a text file
+    BINARY = "binary"  # may hold text: OB, UN, the preamble, bytes after the last element, files of other kinds
+    NUMERIC = "numeric"  # numbers in binary: US, FD, OW…
+    PIXEL = "pixel"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some bytes of a file. ``place`` is where they stand (a tag, a region); ``vr`` the VR, empty outside DICOM.
+    ``follows``: they continue the bytes of the piece before."""
+
+    region: Region
+    place: str
+    vr: str
+    data: bytes
+    follows: bool = False
+
+
+class Unreadable(Exception):
+    """The walker lost its way. Carries nothing of the file."""
+
+
+# PS3.5 6.1.2.2: those that Specific Character Set governs.
+_CODED_VRS = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))
+_TEXT_VRS = _CODED_VRS | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"}
+_OPAQUE_VRS = frozenset(("OB", "UN"))
+_NUMERIC_VRS = frozenset(("AT", "FL", "FD", "OD", "OF", "OL", "OV", "OW", "SL", "SS", "SV", "UL", "US", "UV"))
+# PS3.5 7.1.2: those with lengths of 32 bits.
+_LONG_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"))
+_VRS = _TEXT_VRS | _OPAQUE_VRS | _NUMERIC_VRS | {"SQ"}
+_UNDEFINED = 0xFFFFFFFF
+_PIXEL_TAGS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
+_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_IMPLICIT, _BIG, _DEFLATED = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
+_PLAIN_CHARSETS = frozenset(("", "ISO_IR 6", "ISO_IR 100", "ISO_IR 192", "ISO 2022 IR 6", "ISO 2022 IR 100"))
+_PRINTABLE = re.compile(rb"[\t\n\r\f\x20-\x7e\x80-\xff]+[\0 ]*")
+_MAX_DEPTH = 64
+# PS3.5 6.1.2.5.3: where the character set goes back to the first: at a backslash, and in names at ^ and =.
+_DELIMITERS, _PN_DELIMITERS = {0x5C}, {0x5C, 0x5E, 0x3D}
+
+
+class _Source:
+    """Bytes in order, with a look ahead; from a file, or (``packed``: its first bytes) inflated from one."""
+
+    def __init__(self, file: FileIO, packed: bytes | None = None) -> None:
+        self._file = file
+        self._inflater = None if packed is None else zlib.decompressobj(-zlib.MAX_WBITS)
+        self._packed = packed or b""
+        self._ahead = b""
+        self.position = 0
+
+    def read(self, count: int) -> bytes:
+        """Up to ``count`` bytes; fewer only at the end."""
+        if len(self._ahead) < count:
+            parts = [self._ahead]
+            missing = count - len(self._ahead)
+            while missing > 0 and (more := self._more(missing)):
+                parts.append(more)
+                missing -= len(more)
+            self._ahead = b"".join(parts)
+        data, self._ahead = self._ahead[:count], self._ahead[count:]
+        self.position += len(data)
+        return data
+
+    def exactly(self, count: int) -> bytes:
+        data = self.read(count)
+        if len(data) < count:
+            raise Unreadable
+        return data
+
+    def push_back(self, data: bytes) -> None:
+        self._ahead = data + self._ahead
+        self.position -= len(data)
+
+    def inflated(self) -> "_Source":
+        """The rest of this source, inflated."""
+        return _Source(self._file, self._ahead)
+
+    def behind(self) -> bytes:
+        """What stands in the file behind a deflated stream: at most one chunk; more is refused."""
+        if self._inflater is None:
+            return b""
+        rest = self._inflater.unused_data + self._packed + self._file.read(CHUNK_BYTES)
+        if len(rest) >= CHUNK_BYTES:
+            raise Unreadable
+        return rest
+
+    def _more(self, wanted: int) -> bytes:
+        if self._inflater is None:
+            return self._file.read(max(wanted, 1 << 14))
+        while not self._inflater.eof:
+            packed = self._inflater.unconsumed_tail or self._packed or self._file.read(1 << 16)
+            self._packed = b""
+            try:
+                data = self._inflater.decompress(packed, 1 << 16)
+            except zlib.error:
+                raise Unreadable from None
+            if data:
+                return data
+            if not packed:
+                raise Unreadable
+        return b""
+
+
+@dataclass(slots=True)
+class _Frame:
+    """An open level: a sequence or an item. ``end`` is the position after it, None where a delimiter ends it."""
+
+    sequence: bool
+    end: int | None
+    implicit: bool
+    charset: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    tag: int
+    vr: str
+    length: int
+
+    @property
+    def place(self) -> str:
+        return f"({self.tag >> 16:04X},{self.tag & 0xFFFF:04X})"
+
+
+def dicom_pieces(path: Path) -> Iterator[Piece]:
+    """The pieces of a DICOM file (PS3.10), in the file's order: preamble, meta, data set, what follows it.
+
+    Raises:
+        Unreadable: it is no DICOM file that can be followed to its end.
+    """
+    with path.open("rb", buffering=0) as file:
+        source = _Source(file)
+        start = source.read(132)
+        if start[128:] == b"DICM":
+            yield Piece(Region.BINARY, "preamble", "", start[:128])
+        else:
+            source.push_back(start)
+        syntax = yield from _meta(source)
+        if syntax == _DEFLATED:
+            source = source.inflated()
+        yield from _Walker(source, syntax).pieces()
+        if behind := source.behind():
+            yield Piece(Region.BINARY, "trailing bytes", "", behind)
+
+
+def file_pieces(path: Path) -> Iterator[Piece]:
+    """The pieces of a file of another kind: bytes that may hold text anywhere."""
+    follows = False
+    with path.open("rb", buffering=0) as file:
+        while data := file.read(CHUNK_BYTES):
+            yield Piece(Region.BINARY, "bytes", "", data, follows)
+            follows = True
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file is DICOM, by its name or by the prefix of PS3.10 7.1."""
+    if path.suffix.lower() in (".dcm", ".dicom"):
+        return True
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+def _meta(source: _Source) -> Generator[Piece, None, str]:
+    """The pieces of the file meta information (PS3.10 7.1, explicit little endian); returns the transfer syntax UID."""
+    syntax = ""
+    walker = _Walker(source, "")
+    while True:
+        group = source.read(2)
+        source.push_back(group)
+        if group != b"\2\0":
+            break
+        head = walker.head()
+        if head.length > CHUNK_BYTES:
+            raise Unreadable
+        for piece in walker.value(head):
+            if head.tag == 0x00020010:
+                syntax = piece.data.rstrip(b"\0 ").decode("ascii", "replace")
+            yield piece
+    return syntax
+
+
+class _Walker:
+    """A data set, element by element, on an explicit stack (no recursion: depth is the file's choice)."""
+
+    def __init__(self, source: _Source, syntax: str) -> None:
+        self.source = source
+        self.order: Literal["little", "big"] = "big" if syntax == _BIG else "little"
+        self.stack = [_Frame(sequence=False, end=None, implicit=self._implicit(syntax), charset=())]
+
+    def pieces(self) -> Iterator[Piece]:
+        while True:
+            self._close_full()
+            frame = self.stack[-1]
+            start = self.source.read(4)
+            if len(start) < 4:
+                if len(self.stack) > 1:
+                    raise Unreadable
+                yield from _trailing(start)
+                return
+            self.source.push_back(start)
+            if frame.sequence:
+                self._item()
+                continue
+            if self._tag(start) == _ITEM_END and len(self.stack) > 1 and frame.end is None:
+                self.source.exactly(8)
+                self.stack.pop()
+                continue
+            if len(self.stack) == 1 and not start.strip(b"\0"):
+                yield from _padding(self.source)
+                return
+            yield from self._element()
+
+    def head(self) -> _Head:
+        """The next element's tag, VR and length."""
+        tag = self._tag(self.source.exactly(4))
+        if self.stack[-1].implicit:
+            return _Head(tag, _implicit_vr(tag), self._number(self.source.exactly(4)))
+        vr = self.source.exactly(2).decode("latin-1")
+        if vr not in _VRS:
+            raise Unreadable
+        if vr in _LONG_VRS:
+            self.source.exactly(2)
+            return _Head(tag, vr, self._number(self.source.exactly(4)))
+        return _Head(tag, vr, self._number(self.source.exactly(2)))
+
+    def value(self, head: _Head) -> Iterator[Piece]:
+        """The pieces of a value of known length."""
+        if head.length > CHUNK_BYTES or head.tag in _PIXEL_TAGS:
+            yield from self._long_value(head)
+            return
+        data = self.source.exactly(head.length)
+        if head.tag == 0x00080005:
+            self.stack[-1].charset = tuple(term.strip() for term in data.decode("latin-1").split("\\"))
+        if data:
+            region = _region(head, data)
+            yield Piece(region, head.place, head.vr, data)
+            if region is Region.TEXT and (decoded := _decoded(data, head.vr, self.stack[-1].charset)):
+                yield Piece(region, head.place, head.vr, decoded)
+
+    def _element(self) -> Iterator[Piece]:
+        head = self.head()
+        if head.tag >> 16 == 0xFFFE or len(self.stack) > _MAX_DEPTH:
+            raise Unreadable
+        if head.length == _UNDEFINED and head.vr in ("OB", "OW", "OF", "OD"):
+            yield from self._fragments(head)
+        elif head.length == _UNDEFINED and head.vr not in ("SQ", "UN"):
+            raise Unreadable
+        elif head.vr == "SQ" or head.length == _UNDEFINED:
+            frame = self.stack[-1]
+            end = None if head.length == _UNDEFINED else self.source.position + head.length
+            # PS3.5 6.2.2, note 2: a UN of undefined length holds a sequence in implicit VR.
+            self.stack.append(_Frame(True, end, frame.implicit or head.vr == "UN", frame.charset))
+        else:
+            yield from self.value(head)
+
+    def _item(self) -> None:
+        """The head of the next item of the open sequence, or the delimiter that ends it."""
+        tag, length = self._tag(self.source.exactly(4)), self._number(self.source.exactly(4))
+        frame = self.stack[-1]
+        if tag == _SEQUENCE_END and frame.end is None:
+            self.stack.pop()
+        elif tag == _ITEM:
+            end = None if length == _UNDEFINED else self.source.position + length
+            self.stack.append(_Frame(False, end, frame.implicit, frame.charset))
+        else:
+            raise Unreadable
+
+    def _close_full(self) -> None:
+        """Leave every level whose length is used up; a value that runs over its level's end is no DICOM."""
+        while (end := self.stack[-1].end) is not None and self.source.position >= end:
+            if self.source.position > end:
+                raise Unreadable
+            self.stack.pop()
+
+    def _fragments(self, head: _Head) -> Iterator[Piece]:
+        """Encapsulated values (PS3.5 A.4): items until the sequence delimiter."""
+        while True:
+            tag, length = self._tag(self.source.exactly(4)), self._number(self.source.exactly(4))
+            if tag == _SEQUENCE_END:
+                return
+            if tag != _ITEM or length == _UNDEFINED:
+                raise Unreadable
+            yield from self._long_value(_Head(head.tag, "OB", length))
+
+    def _long_value(self, head: _Head) -> Iterator[Piece]:
+        left, follows = head.length, False
+        if left == _UNDEFINED:
+            raise Unreadable
+        while left:
+            data = self.source.exactly(min(left, CHUNK_BYTES))
+            left -= len(data)
+            yield Piece(_region(head, data[:4096]), head.place, head.vr, data, follows)
+            follows = True
+
+    def _implicit(self, syntax: str) -> bool:
+        """Whether the data set has implicit VRs: as its syntax says, else as its first bytes look."""
+        if syntax:
+            return syntax == _IMPLICIT
+        start = self.source.read(6)
+        self.source.push_back(start)
+        return start[4:].decode("latin-1") not in _VRS
+
+    def _tag(self, data: bytes) -> int:
+        return self._number(data[:2]) << 16 | self._number(data[2:])
+
+    def _number(self, data: bytes) -> int:
+        return int.from_bytes(data, self.order)
+
+
+def _region(head: _Head, data: bytes) -> Region:
+    if head.tag in _PIXEL_TAGS:
+        return Region.PIXEL
+    if head.vr in _TEXT_VRS:
+        return Region.TEXT
+    if head.vr in _OPAQUE_VRS:
+        return Region.TEXT if _PRINTABLE.fullmatch(data) else Region.BINARY
+    return Region.NUMERIC
+
+
+def _trailing(data: bytes) -> Iterator[Piece]:
+    if data:
+        yield Piece(Region.BINARY, "trailing bytes", "", data)
+
+
+def _padding(source: _Source) -> Iterator[Piece]:
+    """Zeros behind the last element: some writers fill a block. What is not zero there is looked at like the rest."""
+    follows = False
+    while data := source.read(CHUNK_BYTES):
+        yield Piece(Region.BINARY, "trailing bytes", "", data, follows)
+        follows = True
+
+
+@cache
+def _implicit_vr(tag: int) -> str:
+    """The VR of an element that does not say it (PS3.5 A.1): by the dictionary; unknown ones are opaque bytes."""
+    if tag >> 16 & 1 or tag >> 16 == 0xFFFE:
+        return "LO" if 0x10 <= tag & 0xFFFF <= 0xFF else "UN"
+    if tag & 0xFFFF == 0:
+        return "UL"
+    try:
+        vr = dictionary_VR(tag)
+    except KeyError:
+        return "UN"
+    return vr if vr in _VRS else "OW"  # "US or SS", "OB or OW"
+
+
+def _decoded(data: bytes, vr: str, charset: tuple[str, ...]) -> bytes:
+    """The text of a value as UTF-8, where its character set writes letters otherwise than Latin-1 and UTF-8 do."""
+    if vr not in _CODED_VRS or _PLAIN_CHARSETS.issuperset(charset) or (data.isascii() and b"\x1b" not in data):
+        return b""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they quote the value
+        try:
+            encodings = convert_encodings(list(charset))
+            text = decode_bytes(data, encodings, _PN_DELIMITERS if vr == "PN" else _DELIMITERS)
+        except (LookupError, UnicodeError):
+            return b""
+    return text.encode("utf-8", "surrogatepass")
