@@ -12,6 +12,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from collecte.challenge import Challenge, ChallengeError, Problem, header_key, json_schema, load, load_all
@@ -21,12 +23,46 @@ from collecte.errors import NeedsPerson
 CHALLENGES = Path(__file__).parents[1] / "include" / "challenges"
 BAD = Path(__file__).parent / "challenges_bad"
 DEMO = CHALLENGES / "demo.yaml"
+#: A sound, short file: the one that every broken one was made from.
+BASE_TEXT = (BAD / "another-name.yaml").read_text("utf-8").replace("id: essai-2027", "id: essai")
+#: What slips from a keyboard, or from a half-finished thought.
+TYPED = (
+    "",
+    " ",
+    "  ",
+    "\t",
+    "\n",
+    ":",
+    "- ",
+    "{",
+    "]",
+    "'",
+    '"',
+    "&a ",
+    "*a",
+    "!!x ",
+    "!!int ",
+    "%",
+    "null",
+    "é",
+    "0",
+    "\0",
+)
+TYPED += ("<<: ", "? ", "|", "#", "[[", "1e400")
 
 
 def problems_of(path: Path) -> tuple[Problem, ...]:
     with pytest.raises(ChallengeError) as caught:
         load(path)
     return caught.value.problems
+
+
+def problems_if_any(path: Path) -> tuple[Problem, ...]:
+    try:
+        load(path)
+    except ChallengeError as error:
+        return error.problems
+    return ()
 
 
 def changed_demo(folder: Path, *changes: tuple[str, str]) -> Path:
@@ -86,6 +122,25 @@ def test_every_kind_of_error_has_a_sentence_for_every_value(kind: str, value: ob
     assert "x" * 100 not in message + remedy
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_whatever_a_typing_error_makes_of_a_file_it_is_explained(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """A few characters lost, typed or moved anywhere: the file loads or a ChallengeError says why, and nothing else."""
+    text = BASE_TEXT
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(text)))
+        lost = data.draw(st.integers(0, 12))
+        typed = data.draw(st.sampled_from(TYPED))
+        text = text[:place] + typed + text[place + lost :]
+    path = tmp_path_factory.getbasetemp() / "essai.yaml"
+    path.write_text(text, "utf-8")
+    for problem in problems_if_any(path):
+        assert 1 <= problem.line <= text.count("\n") + 2
+        assert "pydantic" not in str(problem)
+
+
 def test_scalars_are_read_as_editors_read_them(tmp_path: Path) -> None:
     path = changed_demo(
         tmp_path,
@@ -131,11 +186,35 @@ def test_the_error_survives_the_way_between_processes() -> None:
     assert str(again) == str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "schedule", ["0 2 * * *", "*/15 6-20 * * 1-5", "0,30 2 1 1,7 0", "59 23 31 12 7", "0 2 */2 * *"]
+)
+def test_a_schedule_that_cron_knows_is_taken(tmp_path: Path, schedule: str) -> None:
+    path = changed_demo(tmp_path, ('"0 2 * * *"', f'"{schedule}"'))
+    assert load(path).centres[0].schedule == schedule
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["", "@daily", "0 2 * *", "60 2 * * *", "0 24 * * *", "0 2 0 * *", "0 2 * 13 *", "0 2 * * 8", "0 5-2 * * *",
+     "*/0 * * * *", "-1 2 * * *", "a b c d e", "0 2 * * * *", "0,,1 2 * * *"],
+)  # fmt: skip
+def test_a_schedule_that_cron_does_not_know_is_explained(tmp_path: Path, schedule: str) -> None:
+    (problem,) = problems_of(changed_demo(tmp_path, ('"0 2 * * *"', f'"{schedule}"')))
+    assert problem.key == "centres[0].schedule"
+    assert "0 2 * * *" in problem.remedy
+
+
+def test_a_centre_without_schedule_is_collected_by_hand(tmp_path: Path) -> None:
+    assert load(changed_demo(tmp_path, ('"0 2 * * *"', "null"))).centres[0].schedule is None
+
+
 def test_broken_files_stand_apart_and_the_others_go_on(tmp_path: Path) -> None:
     shutil.copy(DEMO, tmp_path / "demo.yaml")
     shutil.copy(BAD / "misspelt.yaml", tmp_path / "misspelt.yaml")
     (tmp_path / "forgotten.yml").write_text("id: forgotten\n", "utf-8")
     (tmp_path / "challenge.schema.json").write_text("{}", "utf-8")
+    (tmp_path / ".#demo.yaml").write_text("what an editor leaves behind", "utf-8")
     challenges, broken = load_all(tmp_path)
     assert list(challenges) == ["demo"]
     assert [Path(error.problems[0].file).name for error in broken] == ["forgotten.yml", "misspelt.yaml"]

@@ -512,7 +512,7 @@ def load(path: Path) -> Challenge:
     else:
         if not problems:
             return challenge
-    raise ChallengeError(tuple(sorted(set(problems), key=lambda p: (p.line, p.key))))
+    raise ChallengeError(tuple(sorted(set(problems), key=lambda p: (p.line, p.key, p.message))))
 
 
 def load_all(folder: Path) -> tuple[dict[str, Challenge], list[ChallengeError]]:

@@ -20,7 +20,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 Location = tuple[str | int, ...]
 
 _TAG = "tag:yaml.org,2002:"
-_TAGS = frozenset(_TAG + name for name in ("null", "bool", "int", "float", "str", "seq", "map", "merge"))
+_TAGS = frozenset(_TAG + name for name in ("str", "seq", "map"))
+_TAGGED = "has a tag (`!…`)."
 _LONGEST_ECHO = 60
 
 _SECRET_KEY = re.compile(
@@ -136,16 +137,18 @@ class _Loader(yaml.CSafeLoader):
     """YAML 1.2's core schema on the C parser, and merge keys (``<<``)."""
 
 
-_Loader.yaml_implicit_resolvers = {}
+#: Scalars that are no text: their form in YAML 1.2, and the characters that they begin with.
+_FORMS = {
+    _TAG + "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    _TAG + "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    _TAG + "int": (r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
+    _TAG + "float": (r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
+    _TAG + "merge": (r"<<", ["<"]),
+}
 
-for _name, _regex, _first in (
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
-    ("float", r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
-    ("merge", r"<<", ["<"]),
-):
-    _Loader.add_implicit_resolver(_TAG + _name, re.compile(f"^(?:{_regex})$"), _first)
+_Loader.yaml_implicit_resolvers = {}
+for _tag, (_regex, _first) in _FORMS.items():
+    _Loader.add_implicit_resolver(_tag, re.compile(f"^(?:{_regex})$"), _first)
 
 
 def _parse(text: str, file: str) -> tuple[Document | None, list[Problem]]:
@@ -155,17 +158,19 @@ def _parse(text: str, file: str) -> tuple[Document | None, list[Problem]]:
         root = loader.get_single_node()
         if root is None:
             return None, [Problem(file, 1, "", "is empty.", "copy include/challenges/demo.yaml and change it.")]
-        problems = list(_of_nodes(root, file, (), set()))
+        problems += _of_nodes(root, file, (), set())
         if not isinstance(root, yaml.MappingNode):
             message, remedy = "holds no keys at its top level.", "start each line with a key, as in `id: my-challenge`."
             return None, [*problems, Problem(file, _line(root), "", message, remedy)]
+        if any(problem.message == _TAGGED for problem in problems):
+            return None, problems
         data = loader.construct_document(root)
     except yaml.MarkedYAMLError as error:
         return None, problems or [_syntax(error, file)]
     except yaml.reader.ReaderError:
         return None, [Problem(file, 1, "", "holds a character that no text has.", "retype the file in a text editor.")]
-    except (ValueError, RecursionError):
-        return None, [Problem(file, 1, "", "has a tag (`!!…`) or an anchor that cannot be.", "write plain values.")]
+    except RecursionError:
+        return None, [Problem(file, 1, "", "is nested too deeply.", "compare it with include/challenges/demo.yaml.")]
     finally:
         loader.dispose()
     return Document(file, data, root), problems
@@ -221,8 +226,8 @@ def _of_nodes(node: yaml.Node, file: str, location: Location, seen: set[int]) ->
     if id(node) in seen:
         return
     seen.add(id(node))
-    if node.tag not in _TAGS:
-        yield Problem(file, _line(node), dotted(location), "has a tag (`!…`).", "remove the tag; write a plain value.")
+    if not _is_plain(node):
+        yield Problem(file, _line(node), dotted(location), _TAGGED, "remove the tag; write a plain value.")
     if isinstance(node, yaml.MappingNode):
         yield from _of_mapping(node, file, location, seen)
     elif isinstance(node, yaml.SequenceNode):
@@ -241,10 +246,19 @@ def _of_mapping(node: yaml.MappingNode, file: str, location: Location, seen: set
             message = f"is given twice; it stands in line {first[name]} already."
             yield Problem(file, _line(key), dotted(here), message, "keep one of the two.")
         first.setdefault(name, _line(key))
+        if not _is_plain(key):
+            yield Problem(file, _line(key), dotted(location), _TAGGED, "remove the tag; write a plain key.")
         if _SECRET_KEY.search(name):
             yield Problem(file, _line(key), dotted(here), "is a secret, and this file holds none.", _TAKE_OUT)
         else:
             yield from _of_nodes(value, file, here, seen)
+
+
+def _is_plain(node: yaml.Node) -> bool:
+    """Whether a node says by its form what it is, not by a tag (``!!int x``, ``!python/name``)."""
+    if node.tag in _FORMS:
+        return isinstance(node, yaml.ScalarNode) and bool(re.fullmatch(_FORMS[node.tag][0], node.value))
+    return node.tag in _TAGS
 
 
 def is_secret(location: Location) -> bool:
