@@ -79,6 +79,16 @@ def literals() -> Iterator[tuple[str, str]]:
                 yield node.value, f"{path.relative_to(HOME)}:{node.lineno}"
 
 
+def composed() -> Iterator[re.Pattern[str]]:
+    """Codes that the sources compose, one for each member of an enumeration: ``f"RESIDUAL-{kind}"``."""
+    for _, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                parts = [str(part.value) if isinstance(part, ast.Constant) else None for part in node.values]
+                if re.fullmatch(r"[A-Z][A-Z0-9]*-([A-Z0-9]+-)*", parts[0] or ""):
+                    yield re.compile("".join("[A-Z0-9-]+" if part is None else re.escape(part) for part in parts))
+
+
 def raised() -> Iterator[tuple[str, str]]:
     """The codes that stand in a call of ``Finding`` itself."""
     for path, tree in trees():
@@ -97,8 +107,9 @@ def test_every_code_that_is_raised_is_registered() -> None:
 
 
 def test_every_registered_code_is_raised_somewhere() -> None:
-    """By a literal in the sources, or in a data file that they read (a suite's meta, a rule table)."""
+    """By a text in the sources, or in a data file that they read (a suite's meta, a rule table)."""
     in_code = {code for code, _ in literals()}
+    in_code |= {each.code for each in RULES for pattern in composed() if pattern.fullmatch(each.code)}
     data = "\n".join(path.read_text("utf-8") for path in data_files())
     idle = [
         each.code
