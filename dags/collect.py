@@ -13,7 +13,7 @@ complete; fill in a delivery (`d0001`) to go on with that one alone. Where nothi
 | unpack … describe | a fault of ours or a full disk; a file that cannot be read goes to quarantine instead | *Clear* |
 | validate | a suite in `expectations/` cannot be run: correct it | *Clear* |
 | accept | the files made safe are not those on record: call the engineer on duty | nothing |
-| report | the feedback could not be put into the centre's drop | *Clear* |
+| empty_drop, report | the drop refuses us: received files stay there, or the feedback is not in it yet | *Clear* |
 
 Nothing is done twice by clearing. Marking a task as success lets nothing pass: each step reads the catalogue.
 """
@@ -86,6 +86,10 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
             return tell("Accepted", steps.accept(site(*here), delivery))
 
         @delivery_step
+        def empty_drop(delivery):
+            return tell("Removed from the drop", steps.empty_drop(site(*here), delivery))
+
+        @delivery_step
         def report(delivery):
             return tell("Reported to the centre", steps.report(site(*here), delivery))
 
@@ -95,8 +99,8 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
         receive.expand(ref=found) >> to_harvest
         harvest.expand(ref=to_harvest) >> to_make_safe
         made_safe, described = make_safe.expand(ref=to_make_safe), describe.expand(ref=to_make_safe)
-        last = [judge.expand(delivery=labels) for judge in (validate, accept, report)]
-        chain(made_safe, described, *last)
+        last = [validate, accept, *([empty_drop] if centre.empty_after_receipt else []), report]
+        chain(made_safe, described, *(work.expand(delivery=labels) for work in last))
     return dag
 
 

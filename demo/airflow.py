@@ -60,6 +60,11 @@ class Airflow:
         body = {"logical_date": None, "conf": params, "partition_key": key}
         return _run(self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body).raise_for_status().json())
 
+    def refuses(self, dag_id: str, **params: Any) -> bool:
+        """Whether a run with these parameters is refused before it starts."""
+        body = {"logical_date": None, "conf": params}
+        return self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body).is_client_error
+
     def run(self, run: Run) -> Run:
         """The same run as it is now."""
         return _run(self.get(f"dags/{run.dag_id}/dagRuns/{run.run_id}"))
@@ -82,6 +87,26 @@ class Airflow:
         known = {run.run_id for run in runs}
         events = self.get("assets/events", limit=100)["asset_events"]
         return {e["partition_key"] for e in events if e["source_run_id"] in known and e["partition_key"]}
+
+    def wait_for_dags(self, wanted: Iterable[str], patience_s: float = 120) -> None:
+        """Wait until Airflow has read these DAGs.
+
+        Raises:
+            StackError: the time is over; the message holds the import errors.
+        """
+        until = time.monotonic() + patience_s
+        while missing := set(wanted) - set(self.dag_ids()):
+            if time.monotonic() > until:
+                errors = "\n".join(self.import_errors())
+                raise StackError(f"Airflow has not read {', '.join(sorted(missing))} in {patience_s:.0f} s.\n{errors}")
+            time.sleep(0.5)
+
+    def wait_for_import_errors(self, patience_s: float = 120) -> list[str]:
+        """The texts of the import-error banner, once there are any; empty where the time is over."""
+        until = time.monotonic() + patience_s
+        while not (errors := self.import_errors()) and time.monotonic() < until:
+            time.sleep(0.5)
+        return errors
 
     def wait(self, runs: Sequence[Run], say: Callable[[str], None], patience_s: float) -> list[Run]:
         """Wait until every run has ended, saying each task that ends on the way.

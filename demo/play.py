@@ -48,21 +48,12 @@ def play(stack: Stack, say: Callable[[str], None]) -> int:
 def _run_all(airflow: Airflow, challenge: Challenge, say: Callable[[str], None]) -> list[Run]:
     collecting = [ids.dag_id("collect", challenge.id, centre.id) for centre in challenge.centres]
     shipping = ids.dag_id("ship_hdh", challenge.id)
-    _wait_for_dags(airflow, {*collecting, shipping})
+    airflow.wait_for_dags({*collecting, shipping}, _DAGS_S)
     say(f"Airflow has read its {len(collecting) + 1} DAGs; starting a run for each centre")
     collected = airflow.wait([airflow.trigger(dag_id) for dag_id in collecting], say, _RUNS_S)
     keys = airflow.keys_accepted(collected)
     say(f"{len(keys)} deliveries accepted; each starts its shipment")
     return [*collected, *airflow.wait(_runs_for(airflow, shipping, keys), say, _RUNS_S)]
-
-
-def _wait_for_dags(airflow: Airflow, wanted: set[str]) -> None:
-    until = time.monotonic() + _DAGS_S
-    while missing := wanted - set(airflow.dag_ids()):
-        if time.monotonic() > until:
-            errors = "\n".join(airflow.import_errors())
-            raise StackError(f"Airflow has not read {', '.join(sorted(missing))} in {_DAGS_S:.0f} s.\n{errors}")
-        time.sleep(0.5)
 
 
 def _runs_for(airflow: Airflow, dag_id: str, keys: set[str]) -> list[Run]:

@@ -19,6 +19,9 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 #: Seconds. Idle, SeaweedFS takes 20 to stop and a triggerer 10; both lose nothing by SIGKILL.
 _TERM_S, _KILL_S = 5.0, 10.0
 
+#: What this very process started and has not seen ending. Usually another process ends it: `make up` does not stay.
+_children: dict[int, "subprocess.Popen[bytes]"] = {}
+
 
 @dataclass(frozen=True)
 class Session:
@@ -54,6 +57,7 @@ def start(name: str, command: Sequence[str], log: Path, environment: Mapping[str
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    _children[process.pid] = process
     leader = _read(process.pid)
     return Session(name, process.pid, leader.started if leader else 0, _boot())
 
@@ -112,8 +116,8 @@ def _read(pid: int) -> Process | None:
 
     A zombie counts as ended; one of our own children is reaped on the way.
     """
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+    if pid in _children and _children[pid].poll() is not None:
+        del _children[pid]
     try:
         text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except (FileNotFoundError, ProcessLookupError):

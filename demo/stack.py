@@ -114,7 +114,7 @@ def up(state: Path, say: Callable[[str], None], challenges: Path | None = None, 
     ports = {"airflow": airflow, "s3": s3.s3_port, **dict(zip(_sftp_names(), sftp, strict=True))}
     ports |= {f"s3-{index}": port for index, port in enumerate(s3.ports) if port != s3.s3_port}
     stack = Stack(state, challenges or HOME / "include" / "challenges", ports, parallelism=parallelism)
-    stack = replace(stack, settings=_settings(stack))
+    stack = replace(stack, settings=settings_of(stack))
     _prepare(stack, s3)
     try:
         return _start_all(stack, s3, say)
@@ -174,7 +174,7 @@ _HEALTH = {
 }
 
 
-def _settings(stack: Stack) -> dict[str, str]:
+def settings_of(stack: Stack) -> dict[str, str]:
     """Every setting, by the names of docker-compose.yaml."""
     state, known = stack.state, _secrets(stack.state)
     home, connections = state / "airflow", state / "connections.json"

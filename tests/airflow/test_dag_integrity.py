@@ -1,0 +1,131 @@
+"""What every DAG of ours has, whoever writes it: read as Airflow's DAG processor reads the files."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collecte.challenge import load_all
+from collecte_airflow import ids
+
+HOME = Path(__file__).resolve().parents[2]
+CHALLENGES = HOME / "include" / "challenges"
+#: What a parse may not bring in: seconds, and hundreds of megabytes, for each DAG processor and each task.
+HEAVY = ("pandas", "boto3", "pydicom", "great_expectations", "pyarrow", "hyperscan", "asyncssh", "paramiko", "numpy")
+
+Read = Callable[..., dict[str, Any]]
+
+
+@cache
+def _configured() -> frozenset[str]:
+    challenges, broken = load_all(CHALLENGES)
+    assert not broken
+    centres = {ids.dag_id("collect", c.id, centre.id) for c in challenges.values() for centre in c.centres}
+    return frozenset(centres | {ids.dag_id("ship_hdh", c) for c in challenges})
+
+
+@pytest.fixture(scope="module")
+def parsed() -> dict[str, Any]:
+    return {}
+
+
+@pytest.fixture
+def dags(read_dags: Read, parsed: dict[str, Any]) -> Mapping[str, Any]:
+    """Every DAG of the repository's own challenges, read once for this file."""
+    if not parsed:
+        parsed.update(read_dags(CHALLENGES))
+    assert parsed["errors"] == {}
+    return parsed["dags"]
+
+
+def test_there_is_a_dag_for_each_centre_and_one_to_ship_for_each_challenge(dags: Mapping[str, Any]) -> None:
+    assert set(dags) == _configured()
+
+
+def test_each_dag_says_what_it_does_what_green_means_and_what_to_press(dags: Mapping[str, Any]) -> None:
+    for dag_id, dag in dags.items():
+        for part in (
+            "**Runs**",
+            "**Green** means",
+            "| red task |",
+            "Whom to call" if "collect" in dag_id else "Challenge",
+        ):
+            assert part in dag["doc"], f"{dag_id} lacks {part}"
+
+
+def test_each_task_stands_in_the_page_of_its_dag(dags: Mapping[str, Any]) -> None:
+    """``unpack … describe`` stands for those between them; ``deliveries`` only reads what find gave."""
+    between = {"deliveries", "harvest", "group", "make_safe"}
+    for dag_id, dag in dags.items():
+        unsaid = {task for task in dag["tasks"] if task not in dag["doc"]}
+        assert unsaid <= between, f"{dag_id}: {unsaid - between}"
+
+
+def test_each_dag_has_tags_of_challenge_stage_and_centre(dags: Mapping[str, Any]) -> None:
+    for dag_id, dag in dags.items():
+        assert dag["tags"] == sorted(ids.tags(*ids.read_dag_id(dag_id))), dag_id
+
+
+def test_no_dag_is_paused_catches_up_or_runs_a_centre_twice_at_once(dags: Mapping[str, Any]) -> None:
+    for dag_id, dag in dags.items():
+        assert dag["paused"] is False, dag_id
+        assert dag["catchup"] is False, dag_id
+        assert dag["runs"] == 1 or ids.read_dag_id(dag_id)[0] == "ship_hdh", dag_id
+
+
+def test_each_task_has_an_owner_the_retry_policy_and_no_pool_of_its_own(dags: Mapping[str, Any]) -> None:
+    """A pool that nobody made leaves tasks waiting for ever, in silence."""
+    policy = [
+        ["collecte.errors.NeedsPerson", "fail"],
+        ["collecte.errors.Bug", "fail"],
+        ["collecte.errors.Retry", "retry"],
+    ]
+    for dag_id, dag in dags.items():
+        for task_id, task in dag["tasks"].items():
+            where = f"{dag_id}.{task_id}"
+            assert task["owner"] == "data-engineering", where
+            assert task["policy"] == policy, where
+            assert task["retries"] >= 2, where
+            assert task["pool"] == "default_pool", where
+
+
+def test_receiving_opens_no_more_connections_than_the_hospital_allows(dags: Mapping[str, Any]) -> None:
+    for challenge in load_all(CHALLENGES)[0].values():
+        for centre in challenge.centres:
+            receive = dags[ids.dag_id("collect", challenge.id, centre.id)]["tasks"]["receive"]
+            assert receive["at_once"] == centre.connections
+
+
+def test_the_whole_delivery_is_harvested_before_its_first_file_is_made_safe(dags: Mapping[str, Any]) -> None:
+    for dag_id, dag in dags.items():
+        if ids.read_dag_id(dag_id)[0] == "collect":
+            tasks = dag["tasks"]
+            assert tasks["make_safe"]["after"] == ["group"], dag_id
+            assert "harvest" in tasks["group"]["after"], dag_id
+            assert tasks["group"]["mapped"] is False, dag_id
+
+
+def test_the_form_takes_a_delivery_of_ours_or_nothing(dags: Mapping[str, Any]) -> None:
+    for dag_id, dag in dags.items():
+        if ids.read_dag_id(dag_id)[0] == "collect":
+            form = dag["params"]["delivery"]
+            assert form["type"] == ["null", "string"]
+            assert form["pattern"] == ids.DELIVERY_PATTERN
+            assert form["title"]
+            assert form["description_md"]
+
+
+def test_parsing_brings_in_no_heavy_library(dags: Mapping[str, Any], parsed: dict[str, Any]) -> None:
+    brought = {name.partition(".")[0] for name in parsed["imported"]}
+    ours = brought & set(HEAVY)
+    assert not ours, f"DAG files bring in {sorted(ours)} at parse; import them where a task runs"
+
+
+def test_dag_files_are_short_and_hold_no_connection_and_no_path() -> None:
+    for path in sorted((HOME / "dags").glob("*.py")):
+        text = path.read_text("utf-8")
+        assert len(text.splitlines()) <= 110, f"{path.name} is too long: logic belongs into collecte.steps"
+        for word in ("demo_", "s3://", "/srv/", "Connection("):
+            assert word not in text, f"{path.name} holds {word}"
