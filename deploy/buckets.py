@@ -1,4 +1,4 @@
-"""Makes buckets that are not there yet, in a store of our own: ``buckets.py CONNECTION BUCKET [CONNECTION BUCKET …]``."""
+"""Makes buckets that are not there yet, in a store of our own. Arguments: CONNECTION BUCKET, in pairs."""
 
 import sys
 
