@@ -318,6 +318,10 @@ class Quality(Model):
         default=(0.0001, 50.0), description="Millimetres: least and greatest pixel spacing.", examples=["[0.05, 5.0]"]
     )
     earliest_study: Day = Field(default=date(1970, 1, 1), description="As shifted.", examples=["2005-01-01"])
+    min_table_rows: Count = Field(default=1, ge=0, description="Tables: fewest rows.", examples=["20"])
+    max_missing_share: float = Field(
+        default=0.5, ge=0, le=1, description="Tables: greatest share of empty cells.", examples=["0.2"]
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> "Quality":
