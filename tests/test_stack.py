@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -164,6 +165,9 @@ def sleeper(tmp_path: Path) -> Iterator[processes.Session]:
     session = processes.start(
         "sleeper", ["sh", "-c", "sleep 300 & sleep 300"], tmp_path / "log", {"PATH": os.environ["PATH"]}, tmp_path
     )
+    until = time.monotonic() + 10
+    while len(processes.members([session])) < 3 and time.monotonic() < until:
+        time.sleep(0.01)
     yield session
     processes.end([session])
 
