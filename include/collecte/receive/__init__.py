@@ -33,11 +33,12 @@ from collecte.receive.refusals import (
     changed_while_read,
     empty,
     kind_not_allowed,
+    not_unpacked,
     object_held_back,
     type_unknown,
     vanished,
 )
-from collecte.receive.unpack import Member, Unpacked, archive_kind, unpack
+from collecte.receive.unpack import Member, Unpacked, archive_kind, counted_by, unpack
 
 __all__ = [
     "Candidate",
@@ -58,6 +59,7 @@ __all__ = [
     "changed_while_read",
     "completeness",
     "corrections",
+    "counted_by",
     "deliveries",
     "empty",
     "find_manifests",
@@ -66,6 +68,7 @@ __all__ = [
     "kind_not_allowed",
     "listing_digest",
     "markers",
+    "not_unpacked",
     "object_held_back",
     "of_older",
     "parse_manifest",

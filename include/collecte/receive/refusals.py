@@ -18,6 +18,11 @@ def empty() -> Finding:
     return Finding("FILE-EMPTY")
 
 
+def not_unpacked() -> Finding:
+    """It is an archive, where archives are not opened."""
+    return Finding("ARCHIVE-NOT-UNPACKED")
+
+
 def type_unknown() -> Finding:
     """No kind of data recognises it."""
     return Finding("FILE-TYPE-UNKNOWN")

@@ -111,6 +111,11 @@ class Unpacked:
     members: tuple[Member, ...]
     findings: tuple[Finding, ...] = ()
 
+    @property
+    def counted(self) -> Finding | None:
+        """What to say of an archive that counts by its members now; None where it was refused."""
+        return counted_by(len(self.members)) if self.members else None
+
     def __repr__(self) -> str:
         return f"Unpacked({len(self.members)} members, {len(self.findings)} findings)"
 
@@ -125,6 +130,11 @@ class _Refused(Exception):
 
 class _OverLimit(_Refused):
     """A limit of the outermost archive is passed: refused as a whole, at any depth."""
+
+
+def counted_by(members: int) -> Finding:
+    """What to say of an archive, an outer or a nested one, that counts by so many members."""
+    return Finding("ARCHIVE-UNPACKED", count=members)
 
 
 def archive_kind(path: Path) -> Kind | None:
