@@ -20,13 +20,14 @@ class Engine:
     One engine may be used by several threads; it does not travel to another process: compile it there.
     """
 
-    def __init__(self, patterns: Sequence[bytes]) -> None:
+    def __init__(self, patterns: Sequence[bytes], *, caseless: bool = False) -> None:
+        flags = hyperscan.HS_FLAG_DOTALL | (hyperscan.HS_FLAG_CASELESS if caseless else 0)
         self._databases = []
         for start in range(0, len(patterns), _PATTERNS):
             part = patterns[start : start + _PATTERNS]
             database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
             ids = list(range(start, start + len(part)))
-            database.compile(expressions=list(part), ids=ids, elements=len(part), flags=hyperscan.HS_FLAG_DOTALL)
+            database.compile(expressions=list(part), ids=ids, elements=len(part), flags=flags)
             self._databases.append(database)
         self._scratches = threading.local()
 
@@ -47,13 +48,6 @@ class Engine:
         return scratches
 
 
-def literal(word: bytes, *, wide: bool = False, caseless: bool = False) -> bytes:
+def literal(word: bytes, *, wide: bool = False) -> bytes:
     """A pattern for exactly these bytes; ``wide``: with a NUL between two, as in UTF-16 of either byte order."""
-    units = [_unit(byte, caseless) for byte in word]
-    return (rb"\x00" if wide else b"").join(units)
-
-
-def _unit(byte: int, caseless: bool) -> bytes:
-    either = {bytes([byte]).lower()[0], bytes([byte]).upper()[0]} if caseless else {byte}
-    hexes = b"".join(b"\\x%02x" % b for b in sorted(either))
-    return hexes if len(either) == 1 else b"[" + hexes + b"]"
+    return (rb"\x00" if wide else b"").join(b"\\x%02x" % byte for byte in word)

@@ -94,11 +94,11 @@ def wide_views(raw: bytes) -> Iterator[bytes]:
 
 
 def spellings(folded: bytes) -> frozenset[bytes]:
-    """The ways in which a folded word may stand in a folded file: with each ligature, or in two letters."""
-    plain = folded
-    for letters, ligature in _LIGATURES:
-        plain = plain.replace(ligature, letters)
-    return frozenset({plain, folded, *(plain.replace(letters, ligature) for letters, ligature in _LIGATURES)})
+    """The ways in which a folded word may stand in a folded file: in two letters, or (from six letters on: Noël is not
+    written nœl) with each ligature."""
+    letters = plain(folded)
+    ligatures = _LIGATURES if len(letters) >= 6 else ()
+    return frozenset({letters, *(letters.replace(two, one) for two, one in ligatures)})
 
 
 def plain(folded: bytes) -> bytes:

@@ -26,6 +26,9 @@ PROPOSALS: Mapping[IdentifierKind, bytes] = {
 
 _FREE, _ENDS = rb"(?<![0-9a-z])", rb"(?![0-9a-z])(?!\.\d)"
 _EMAIL = re.compile(rb"[a-z0-9][a-z0-9._%+'-]*@(?:[a-z0-9-]+\.)+[a-z]{2,24}(?![a-z0-9])")
+_STRICT_EMAIL = re.compile(
+    rb"(?<![^\t\r\n\x20-\x7e\0])[a-z0-9][a-z0-9._%+'-]{2,}@(?:[a-z0-9-]{2,}\.)+[a-z]{2,24}(?![^\0\t\r\n\x20-\x2f\x3a-\x60\x7b-\x7e])"
+)
 _PHONE = re.compile(
     _FREE + rb"(?<!\d[.,])(?:(?:\+|00) ?33[ .\-/]?(?:\(0\))? ?|0)[1-9](?P<gap>[ .\-/]?)\d\d(?:(?P=gap)\d\d){3}" + _ENDS
 )
@@ -36,9 +39,14 @@ _NIR = re.compile(
 BEFORE, BEHIND = 110, 90
 
 
-def confirmed(kind: IdentifierKind, window: bytes, end: int) -> bool:
-    """Whether one of the kind's forms, whole and valid, covers the place just before ``end`` in a folded window."""
-    pattern = {IdentifierKind.EMAIL: _EMAIL, IdentifierKind.PHONE: _PHONE, IdentifierKind.NIR: _NIR}[kind]
+def confirmed(kind: IdentifierKind, window: bytes, end: int, *, strict: bool) -> bool:
+    """Whether one of the kind's forms, whole and valid, covers the place just before ``end`` in a folded window.
+    ``strict``: among bytes that may be no text, where an @ between letters is no address yet."""
+    pattern = {
+        IdentifierKind.EMAIL: _STRICT_EMAIL if strict else _EMAIL,
+        IdentifierKind.PHONE: _PHONE,
+        IdentifierKind.NIR: _NIR,
+    }[kind]
     return any(match.start() < end <= match.end() and _valid(kind, window, match) for match in pattern.finditer(window))
 
 
@@ -55,10 +63,12 @@ def _valid_nir(text: bytes) -> bool:
 
 
 def _of_a_list(window: bytes, match: re.Match[bytes]) -> bool:
-    """Whether the pairs of digits go on, on either side, as in a list of two-digit numbers or a UID."""
-    gap = re.escape(match["gap"])
-    if not gap:
+    """Whether the pairs of digits go on, on either side, as in a list of two-digit numbers, a dump or a UID."""
+    if not match["gap"]:
         return False
-    behind = re.match(gap + rb"\d\d(?!\d)" + gap + rb"\d\d(?!\d)", window[match.end() :])
-    before = re.search(rb"(?<!\d)\d\d" + gap + rb"\d\d" + gap + rb"$", window[: match.start()])
-    return bool(behind or before)
+    gap = re.escape(match["gap"])
+    pair = rb"(?:\d[0-9a-f]|[a-f]\d|ff)"
+    behind = re.match(rb"(?:" + gap + pair + rb"(?![0-9a-z])){1,2}", window[match.end() :])
+    before = re.search(rb"(?:(?<![0-9a-z])" + pair + gap + rb"){1,2}$", window[: match.start()])
+    pairs = sum(len(side[0]) // 3 for side in (behind, before) if side)
+    return pairs >= 2

@@ -1,6 +1,7 @@
 """Whether a candidate of the engine is somebody's identifier, or the same letters by chance: by what stands around."""
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,6 +25,10 @@ _TIMES = {
     "DT": re.compile(rb"[\d\\ \0.+-]*"),
 }
 _FORMAL = frozenset(("AS", "CS", "DA", "DT", "TM", "UI"))
+_NUMBERS = frozenset(("UI", "DS"))
+_TRUNK = re.compile(rb"(?:(?<![0-9])(?<!\d\.)0|(?:\+|(?<![0-9])00|(?<![0-9]))33[ .\-/]?(?:\(0\)|0)?[ .\-/]?)$")
+_KEY = re.compile(rb"(?:[ .\-/_]?\d\d)?(?!\d|\.\d)")
+_PRINTABLE = re.compile(rb"[\0\t\r\n\x20-\x7e]*")
 _DATE = re.compile(rb"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 #: Elements in which every part of a name and every ID counts, however common the word.
 _PERSONAL = frozenset(("(0010,0020)", "(0010,1000)", "(0010,1001)", "(0010,1005)", "(0010,1060)"))
@@ -31,7 +36,8 @@ _PERSONAL = frozenset(("(0010,0020)", "(0010,1000)", "(0010,1001)", "(0010,1005)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A candidate and its surroundings, one byte a character. ``value``: the whole value, where it is short."""
+    """A candidate and its surroundings, one byte a character. ``value``: the whole value, where it is short.
+    ``bulky``: it stands among so many bytes that are no text that words of some length come up by chance."""
 
     matched: bytes
     before: bytes
@@ -40,17 +46,23 @@ class Context:
     place: str
     vr: str
     value: bytes = b""
+    bulky: bool = False
 
 
 def counts(token: Token, context: Context) -> bool:
     """Whether the token, standing there, betrays somebody."""
-    if token.shape is Shape.PHRASE:
-        return _phrase(token, context)
     if token.weak:
         return _personal(context) and _apart(context)
-    if token.shape is Shape.NUMBER:
-        return _number(token, context)
-    return _word(token, context)
+    return _JUDGES[token.shape](token, context)
+
+
+def _phone(token: Token, context: Context) -> bool:
+    return bool(_TRUNK.search(context.before)) and not context.after[:1].isdigit() and context.vr not in _NUMBERS
+
+
+def _nir(token: Token, context: Context) -> bool:
+    before = context.before[-1:].isdigit() or re.search(rb"\d\.$", context.before)
+    return not before and bool(_KEY.match(context.after)) and context.vr not in _NUMBERS
 
 
 def _phrase(token: Token, context: Context) -> bool:
@@ -110,10 +122,10 @@ _CELL_ENDS = tuple(bytes([byte]) for byte in b',;\t\n\r"|')
 
 def _word(token: Token, context: Context) -> bool:
     length = len(token.text)
-    if length < 4:
-        return context.region is not Region.NUMERIC and _set_off(context)
-    if context.region is Region.NUMERIC and length < 6:
-        return _delimited(context)
+    if length < 4 and not _set_off(context):
+        return False
+    if context.region is not Region.TEXT and not _meant(token, context):
+        return False
     if length <= 8 and _cuts_a_number(token, context):
         return False
     return not _by_chance(token, context)
@@ -131,6 +143,23 @@ def _apart(context: Context) -> bool:
 def _delimited(context: Context) -> bool:
     before, after = context.before[-1:], context.after[:1]
     return (not before or before[0] in _DELIMITERS) and (not after or after[0] in _DELIMITERS)
+
+
+def _meant(token: Token, context: Context) -> bool:
+    """Whether a word among bytes that are no text was written, rather than thrown."""
+    length = len(token.text)
+    if len(set(token.text)) < 3:
+        return _delimited(context)
+    if not context.bulky or length >= 8:
+        return True
+    if length <= 4:
+        return _among_text(context) and _delimited(context)
+    return _among_text(context) or (length >= 6 and _delimited(context))
+
+
+def _among_text(context: Context) -> bool:
+    """Whether eight characters on both sides, as far as the value reaches, are such as a text has."""
+    return bool(_PRINTABLE.fullmatch(context.before[-8:] + context.after[:8]))
 
 
 def _cuts_a_number(token: Token, context: Context) -> bool:
@@ -165,3 +194,12 @@ def _personal(context: Context) -> bool:
 
 def _alphanumeric(byte: bytes) -> bool:
     return byte.isalnum() or byte in (b"\x9c", b"\xe6", b"\xdf")
+
+
+_JUDGES: Mapping[Shape, Callable[[Token, Context], bool]] = {
+    Shape.WORD: _word,
+    Shape.NUMBER: _number,
+    Shape.PHONE: _phone,
+    Shape.NIR: _nir,
+    Shape.PHRASE: _phrase,
+}

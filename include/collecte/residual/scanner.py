@@ -27,6 +27,8 @@ _OVERLAP, _MARGIN = 4096, 512
 _PIXEL_LENGTH, _PIXEL_WIDE_DIGITS = 8, 12
 #: Different characters that a token must have to be searched in pixel bytes (flat grey is 11111111 somewhere).
 _PIXEL_VARIETY = 3
+#: Bytes of a value that may hold text, beyond which five letters come up by chance.
+_BULKY = 1 << 14
 #: Places that are named for each code; the others are counted in one more finding.
 _PLACES = 10
 #: VRs that hold no free text: no address or telephone number of a form alone.
@@ -51,9 +53,9 @@ class _Pattern:
 class _Search:
     """Patterns and their engine."""
 
-    def __init__(self, patterns: Sequence[_Pattern]) -> None:
+    def __init__(self, patterns: Sequence[_Pattern], *, caseless: bool = False) -> None:
         self._patterns = patterns
-        self._engine = Engine([pattern.expression for pattern in patterns])
+        self._engine = Engine([pattern.expression for pattern in patterns], caseless=caseless)
 
     def candidates(self, data: bytes) -> Iterator[tuple[_Pattern, int]]:
         """Each match: its pattern and where it ends."""
@@ -125,7 +127,7 @@ class Scanner:
         wanted = _wanted(everything)
         forms = [_Pattern(expression, form=kind) for kind, expression in generic.PROPOSALS.items()]
         self._bytes = _Search([*_token_patterns(wanted), *forms])
-        self._pixels = _Search([*_pixel_patterns(wanted), *_exact_patterns(everything, wanted)])
+        self._pixels = _Search([*_pixel_patterns(wanted), *_exact_patterns(everything, wanted)], caseless=True)
         self._dates = lru_cache(maxsize=64)(_date_search)
 
     def __repr__(self) -> str:
@@ -270,9 +272,9 @@ def _pixel_patterns(wanted: Iterable[Token]) -> Iterator[_Pattern]:
         if len(token.text) >= _PIXEL_LENGTH and len(set(token.text)) >= _PIXEL_VARIETY and not token.weak:
             literals.setdefault(token.text, []).append(token)
     for text, meant in sorted(literals.items()):
-        yield _Pattern(literal(text, caseless=True), len(text), 1, tuple(meant))
+        yield _Pattern(literal(text), len(text), 1, tuple(meant))
         if not text.isdigit() or len(text) >= _PIXEL_WIDE_DIGITS:
-            yield _Pattern(literal(text, wide=True, caseless=True), 2 * len(text) - 1, 2, tuple(meant))
+            yield _Pattern(literal(text, wide=True), 2 * len(text) - 1, 2, tuple(meant))
 
 
 def _exact_patterns(identifiers: Iterable[Identifier], wanted: Iterable[Token]) -> Iterator[_Pattern]:
@@ -375,7 +377,8 @@ def _context(data: bytes, start: int, end: int, unit: int, piece: Piece, first: 
     if piece.region is Region.PIXEL:
         before, after = fold(before), fold(after)
     value = data[first:last] if last - first <= 256 else b""
-    return Context(matched, before, after, piece.region, piece.place, piece.vr, value)
+    bulky = piece.region is Region.NUMERIC or last - first > _BULKY
+    return Context(matched, before, after, piece.region, piece.place, piece.vr, value, bulky)
 
 
 def _form_stands(form: IdentifierKind, data: bytes, end: int, where: tuple[Piece, int, int]) -> bool:
@@ -387,4 +390,4 @@ def _form_stands(form: IdentifierKind, data: bytes, end: int, where: tuple[Piece
     if b"\0" in before[-12:]:  # UTF-16, of either byte order
         before, behind = before.replace(b"\0", b""), behind.replace(b"\0", b"")
     before, behind = before[-generic.BEFORE :], behind[: generic.BEHIND]
-    return generic.confirmed(form, before + behind, len(before))
+    return generic.confirmed(form, before + behind, len(before), strict=piece.region is not Region.TEXT)

@@ -23,7 +23,7 @@ from itertools import permutations
 from collecte.pseudonym import is_placeholder
 from collecte.records import Identifier, IdentifierKind
 from collecte.residual.folding import fold_text, plain
-from collecte.residual.vocabulary import known, technical
+from collecte.residual.vocabulary import known, says_nothing
 
 #: Characters of a token that are searched; where they stand, the rest is not asked for.
 LONGEST = 64
@@ -34,6 +34,8 @@ class Shape(Enum):
 
     WORD = "word"  # letters, or letters and digits
     NUMBER = "number"  # digits (and dots) alone: whole numbers only
+    PHONE = "phone"  # the nine digits of a French number: with their 0 or 33 before them
+    NIR = "nir"  # the thirteen digits: with or without the key behind them
     PHRASE = "phrase"  # several words: the rest of the phrase must stand around its longest word
 
 
@@ -71,8 +73,8 @@ def _name(value: bytes) -> Iterator[Token]:
         parts = [part for part in _SPLIT.split(group) if part]
         for part in parts:
             if len(part) >= 2:
-                yield _token(IdentifierKind.NAME, part, weak=len(part) < 3 or part in technical())
-        strong = any(len(part) >= 3 and part not in technical() and not part.isdigit() for part in parts)
+                yield _token(IdentifierKind.NAME, part, weak=len(part) < 3 or says_nothing(part))
+        strong = any(len(part) >= 3 and not says_nothing(part) and not part.isdigit() for part in parts)
         if not strong and 1 < len(parts) <= 4:
             yield from _phrases(IdentifierKind.NAME, parts)
 
@@ -80,7 +82,7 @@ def _name(value: bytes) -> Iterator[Token]:
 def _id(value: bytes) -> Iterator[Token]:
     if is_placeholder(value.decode("latin-1")):
         return
-    weak = value in technical() or len(value) < 3
+    weak = says_nothing(value) or len(value) < 3
     yield _token(IdentifierKind.ID, value, weak)
     parts = [part for part in re.split(rb"[\s\-_./\\^]+", value) if part]
     if len(parts) > 1 and len(b"".join(parts)) >= 5 and not _is_uid(value):
@@ -113,9 +115,7 @@ def _phone(value: bytes) -> Iterator[Token]:
     if len(national) == 10 and national[:1] == b"0":
         pairs = [national[i : i + 2] for i in range(2, 10, 2)]
         for separator in _SEPARATORS:
-            rest = separator.join([national[1:2], *pairs])
-            for prefix in (b"0", b"+33", b"0033", b"+33 ", b"0033 ", b"+33 (0)", b"+33(0)"):
-                yield _token(IdentifierKind.PHONE, prefix + rest)
+            yield Token(IdentifierKind.PHONE, separator.join([national[1:2], *pairs]), Shape.PHONE)
     elif len(digits) >= 7:
         yield _token(IdentifierKind.PHONE, digits)
         yield _token(IdentifierKind.PHONE, value)
@@ -126,11 +126,9 @@ def _nir(value: bytes) -> Iterator[Token]:
     if len(compact) not in (13, 15):
         yield from _id(value)
         return
-    groups = [compact[a:b] for a, b in ((0, 1), (1, 3), (3, 5), (5, 7), (7, 10), (10, 13), (13, 15))]
+    groups = [compact[a:b] for a, b in ((0, 1), (1, 3), (3, 5), (5, 7), (7, 10), (10, 13))]
     for separator in _SEPARATORS:
-        for count in (6, 7):
-            yield _token(IdentifierKind.NIR, separator.join(groups[:count]).rstrip(separator or None))
-    yield _token(IdentifierKind.NIR, compact[:13] + b" " + compact[13:])
+        yield Token(IdentifierKind.NIR, separator.join(groups), Shape.NIR)
 
 
 def _email(value: bytes) -> Iterator[Token]:

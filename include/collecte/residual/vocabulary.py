@@ -29,18 +29,25 @@ _STEM = re.compile(rb"[0-9]*([a-z]+)[0-9]*")
 
 @cache
 def technical() -> frozenset[bytes]:
-    """Folded words of the Standard's attribute names and of ``[technical]`` in words.txt."""
-    words = {word for entry in DicomDictionary.values() for word in _words(entry[2])}
-    return frozenset(words | _section("technical")) - names()
+    """Folded words of the Standard's attribute names and code meanings, and of ``[technical]`` in words.txt."""
+    schemes: Mapping[str, Any] = concepts
+    meanings = (meaning for scheme in schemes.values() for codes in scheme.values() for meaning, *_ in codes.values())
+    # A phrase begins with a capital whatever it is; inside, the Standard writes only proper nouns with one.
+    inside = (word for meaning in meanings for word in _WORD.findall(meaning)[1:] if word.islower())
+    attributes = (entry[2] for entry in DicomDictionary.values())
+    return (_words(" ".join((*inside, *attributes))) | _section("technical")) - names()
 
 
 @cache
 def known() -> frozenset[bytes]:
-    """Folded words that may hold a name by chance: the technical ones, the Standard's code meanings, ``[language]``."""
-    schemes: Mapping[str, Any] = concepts
-    meanings = (meaning for scheme in schemes.values() for codes in scheme.values() for meaning, *_ in codes.values())
-    words = _words(" ".join(word for meaning in meanings for word in _WORD.findall(meaning)[1:] if word.islower()))
-    return frozenset(words | technical() | _section("language")) - names()
+    """Folded words that may hold a name by chance: the technical ones and those of ``[language]``."""
+    return (technical() | _section("language")) - names()
+
+
+def says_nothing(word: bytes) -> bool:
+    """Whether a folded word is a technical one, or two of them written as one (``headneck``)."""
+    words = technical()
+    return word in words or any(word[:at] in words and word[at:] in words for at in range(4, len(word) - 3))
 
 
 @cache
@@ -80,8 +87,8 @@ def _readable(path: str) -> str:
     return path
 
 
-def _words(text: str) -> set[bytes]:
-    return {plain(fold_text(word)) for word in _WORD.findall(text)}
+def _words(text: str) -> frozenset[bytes]:
+    return frozenset(plain(fold_text(word)) for word in _WORD.findall(text))
 
 
 @cache
