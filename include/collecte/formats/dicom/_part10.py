@@ -27,13 +27,14 @@ _OF_ENCODING = {
     EXPLICIT_BIG: "1.2.840.10008.1.2.2",
 }
 _META_TRANSFER_SYNTAX = 0x00020010
+_MEDIA_STORAGE_DIRECTORY = b"1.2.840.10008.1.3.10"
 
 
 @dataclass(frozen=True)
 class Dicom:
     """An open file: its header's bytes and elements; ``source`` goes on with the pixels. IDENTIFYING.
 
-    ``transfer_syntax`` is that of the output: the source's own, or Explicit VR Little Endian in place of deflated, so
+    ``output_encoding`` and ``transfer_syntax`` are those of the output: the source's own, or Explicit VR Little Endian in place of deflated, so
     that whoever searches the output's bytes sees its text.
     """
 
@@ -41,6 +42,7 @@ class Dicom:
     data: bytes
     header: Header
     encoding: Encoding
+    output_encoding: Encoding
     transfer_syntax: str
     fragments: bool
 
@@ -85,12 +87,16 @@ def opened_dicom(path: Path) -> Iterator[Dicom]:
         if layout == "deflated":
             source, position, uid = inflated(file, position), 0, EXPLICIT_LITTLE_UID
         encoding = _encoding(source.head, position, layout)
-        if not fragments:
-            uid = _OF_ENCODING[encoding]
-        elif not encoding.explicit:
-            raise unreadable()
-        header = _grown(source, position, encoding)
-        yield Dicom(source, source.head, header, encoding, uid, fragments)
+        # Compressed images whose header is written in implicit VR are met; they leave as the standard wants them.
+        output = EXPLICIT_LITTLE if fragments else encoding
+        uid = uid if fragments else _OF_ENCODING[encoding]
+        try:
+            header = _grown(source, position, encoding)
+        except Refusal:
+            if _MEDIA_STORAGE_DIRECTORY in source.head[start:position]:
+                raise Refusal("DICOM-DIRECTORY") from None
+            raise
+        yield Dicom(source, source.head, header, encoding, output, uid, fragments)
 
 
 def _start(head: bytes) -> int:

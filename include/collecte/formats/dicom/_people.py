@@ -17,15 +17,16 @@ _DATE = re.compile(r"(\d{4})\.?(\d\d)\.?(\d\d)")
 _EARLIEST_BIRTH = date(1850, 1, 1)
 _FILLER_BIRTH = date(1900, 1, 1)
 #: Shorter ones are met by chance in any file.
-_SHORTEST_ID, _SHORTEST_NUMBER, _SHORTEST_PHONE, _SHORTEST_ADDRESS = 4, 5, 7, 5
+_SHORTEST_ID, _SHORTEST_NUMBER, _SHORTEST_PHONE, _SHORTEST_ADDRESS = 4, 4, 7, 5
 
 
 def names(text: str) -> Iterator[str]:
     """The names in a value of VR PN: each person, each script, without fillers (``DUPONT^Jean``)."""
     for person in text.split("\\"):
         for script in person.split("="):
-            parts = [_named(part) for part in script.split("^")]
-            if any(parts):
+            # Family, given and middle names; prefix and suffix (Dr, Jr) are titles (PS3.5, 6.2.1).
+            parts = [_named(part) for part in script.split("^")[:3]]
+            if any(len(word) > 2 or not word.isascii() for part in parts for word in part.split()):
                 yield "^".join(parts).strip("^")
 
 
@@ -54,6 +55,8 @@ def identifier(text: str, *, letters: bool = False) -> str | None:
     stripped = text.strip()
     bare = "".join(c for c in stripped if c.isalnum())
     shortest = _SHORTEST_NUMBER if bare.isdigit() else _SHORTEST_ID
+    if bare.isdigit():
+        bare = bare.lstrip("0")  # 000001 stands in every 0.000001
     if len(bare) < shortest or is_placeholder(stripped) or _all_generic(stripped):
         return None
     return stripped if letters or any(map(str.isdigit, bare)) else None

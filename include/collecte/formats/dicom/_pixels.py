@@ -46,14 +46,14 @@ def _native(dicom: Dicom, pixels: Element, sink: Sink) -> None:
     if wanted is not None and there < wanted:
         raise Short
     count = there if wanted is None else wanted
-    sink(_element_header(pixels, count + (count & 1), dicom.encoding))
+    sink(_element_header(pixels, count + (count & 1), dicom.output_encoding))
     dicom.source.copy(count, sink)
     if count & 1:
         sink(b"\0")
 
 
 def _fragments(dicom: Dicom, pixels: Element, sink: Sink) -> None:
-    sink(_element_header(pixels, UNDEFINED, dicom.encoding))
+    sink(_element_header(pixels, UNDEFINED, dicom.output_encoding))
     while True:
         raw = dicom.source.read(8)
         group, number, length = dicom.encoding.tag_length.unpack(raw)

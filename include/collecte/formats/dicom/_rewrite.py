@@ -85,12 +85,19 @@ def _kept(plan: Plan, element: Element, decision: Decision, encoding: Encoding) 
     if element.vr in decision.vrs and encoding is plan.encoding and not len(raw) & 1:
         plan.counts["kept"] += 1
         return plan.data[element.start : element.end]
-    binary = decision.vr in BINARY_SIZES or decision.vr in BULK_VRS
-    if binary and not plan.encoding.little and element.vr not in decision.vrs:
+    if element.vr not in decision.vrs and not _may_be_meant(element.vr, decision.vr, plan.encoding):
         return _fallback(plan, element.tag, decision, decision.otherwise)
     plan.counts["kept"] += 1
     vr = element.vr if element.vr and element.vr in decision.vrs else decision.vr
     return write_element(element.tag, vr, raw, plan.encoding)
+
+
+def _may_be_meant(given: str, wanted: str, encoding: Encoding) -> bool:
+    """Whether a value of another VR than its attribute's can be read as the attribute's: text as text, unknown bytes and
+    bulk data as numbers (UN is little endian always: PS3.5, 6.2.2)."""
+    if wanted in BINARY_SIZES or wanted in BULK_VRS:
+        return encoding.little and (given == "UN" or (wanted in BULK_VRS and given in BULK_VRS))
+    return given not in BINARY_SIZES
 
 
 def _replaced(plan: Plan, element: Element, decision: Decision) -> bytes | None:
@@ -245,7 +252,7 @@ def file_meta(sop_class: str, instance: str, transfer_syntax: str) -> bytes:
     return b"\0" * 128 + b"DICM" + length + group
 
 
-def header(plan: Plan, elements: Iterable[Element], options: tuple[str, ...]) -> bytes:
+def header(plan: Plan, elements: Iterable[Element], encoding: Encoding, options: tuple[str, ...]) -> bytes:
     """The whole data set before the pixels."""
-    written = rewrite(plan, elements, TOP, plan.encoding) | stamps(plan, options)
+    written = rewrite(plan, elements, TOP, encoding) | stamps(plan, options)
     return b"".join(written[tag] for tag in sorted(written))

@@ -1,7 +1,7 @@
 """What becomes of an attribute at its place: table E.1-1 with the challenge's options, then ours, then the allow-list.
 
-Whatever no table names is removed. Where the table leaves a choice (``X/Z/D``), the type of the attribute in its IOD
-decides, so that the object stays conformant: PS3.15, E.1.1 and table E.1-1a.
+Whatever no table names loses its value: it is removed, or, where its IOD demands it, emptied or given a dummy. Where the
+table leaves a choice (``X/Z/D``), the type of the attribute decides, so that the object stays conformant: PS3.15, E.1.1.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,6 +28,7 @@ _OPTION_COLUMNS: dict[DicomOption, str] = {
 #: Attributes with a coded entry; :mod:`_codes` writes them, whatever the tables say.
 CODE_VALUES = (0x00080100, 0x00080119)
 CODE_SCHEME, CODE_SCHEME_VERSION, CODE_MEANING = 0x00080102, 0x00080103, 0x00080104
+CODED = (*CODE_VALUES, CODE_SCHEME, CODE_SCHEME_VERSION, CODE_MEANING)
 
 
 class Action(Enum):
@@ -92,13 +93,13 @@ class Rules:
         return Decision(action, first, frozenset((*vrs, "")), checker(first, tag), _resolve("X/Z/D", kind))
 
     def _action(self, tag: int, vr: str, kind: str) -> Action:
-        if tag >> 16 & 1 or not vr:
+        if tag >> 16 & 1 or not vr or tag in CODED:
             return Action.REMOVE
         if tag in (ours := by_tag("ours")):
             return self._ours(tag, ours[tag]["action"], kind)
         if tag in (table := by_tag("e1_1_2026c")):
             return self._profiled(table[tag], vr, kind)
-        return self._kept(vr, kind) if tag in by_tag("keep") else Action.REMOVE
+        return self._kept(vr, kind) if tag in by_tag("keep") else _resolve("X/Z/D", kind)
 
     def _ours(self, tag: int, action: str, kind: str) -> Action:
         if action == "age":

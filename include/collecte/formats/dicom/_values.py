@@ -32,6 +32,8 @@ _STRINGS = {
 }
 _LONGEST = {"LO": 64, "SH": 16, "AE": 16, "ST": 1024, "LT": 10240}
 
+_ICC_PROFILE = 0x00282000
+
 _DUMMIES = {
     "AS": b"000Y",
     "CS": b"REMOVED",
@@ -58,6 +60,8 @@ def checker(vr: str, tag: int) -> Callable[[bytes], bool] | None:
     if vr in _STRINGS:
         fullmatch = _STRINGS[vr].fullmatch
         return lambda raw: fullmatch(raw) is not None
+    if tag == _ICC_PROFILE:
+        return lambda raw: raw[36:40] == b"acsp"  # the signature of ISO 15076-1, 7.2.9
     if vr in BINARY_SIZES:
         return _binary(BINARY_SIZES[vr], _most(tag))
     if vr in _LONGEST:

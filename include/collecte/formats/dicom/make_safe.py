@@ -81,7 +81,7 @@ def _compose(dicom: Dicom, who: Identity, context: Context, counts: Counter[str]
         raise Bug("A DICOM file without subject or pixels was let through.")
     plan = Plan(
         data=dicom.data,
-        encoding=dicom.encoding,
+        encoding=dicom.output_encoding,
         rules=rules_for(options, sop_classes()[sop_class]),
         pseudonyms=context.pseudonyms,
         subject=subject,
@@ -89,7 +89,7 @@ def _compose(dicom: Dicom, who: Identity, context: Context, counts: Counter[str]
         named=frozenset(dicom.raw(tag).strip(b"\0 ") for tag in (PATIENT_ID, PATIENT_NAME)),
         counts=counts,
     )
-    safe_header = header(plan, dicom.header.elements.values(), options)
+    safe_header = header(plan, dicom.header.elements.values(), dicom.encoding, options)
     sink(file_meta(sop_class, who.instance, dicom.transfer_syntax) + safe_header)
     splice(dicom, dicom.header.pixels, sink)
 
