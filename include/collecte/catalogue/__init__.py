@@ -28,6 +28,7 @@ from collecte.catalogue.files import (
     FileRow,
     FirstSeen,
     NewFile,
+    files_like,
     files_of_delivery,
     first_with_sha256,
     known_files,
@@ -36,7 +37,7 @@ from collecte.catalogue.files import (
     open_path,
     path_digest,
 )
-from collecte.catalogue.moves import Moves
+from collecte.catalogue.moves import Moves, record
 from collecte.catalogue.reseal import reseal
 from collecte.catalogue.shards import (
     Lease,
@@ -84,6 +85,7 @@ __all__ = [
     "ensure_centre",
     "ensure_shipment",
     "erase_files",
+    "files_like",
     "files_of_delivery",
     "files_of_shard",
     "findings_of",
@@ -102,6 +104,7 @@ __all__ = [
     "plan",
     "planned",
     "receipts_of",
+    "record",
     "register_delivery",
     "reseal",
     "subjects_of",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from sqlalchemy import Connection, RowMapping, Select, select
 
 from collecte.catalogue import tables
-from collecte.catalogue.engine import CHUNK_ROWS, chunks, insert_rows, take_ids
+from collecte.catalogue.engine import CHUNK_ROWS, chunks, copy_rows, take_ids
 from collecte.errors import Bug
 from collecte.keys import Keys
 from collecte.records import State
@@ -30,6 +30,7 @@ class NewFile:
     size: int
     mtime_ns: int | None = None
     expected: str | None = None
+    replaces: tuple[str, ...] = field(default=(), repr=False)
     origin: int | None = None
     sha256: str | None = None
     landing: str | None = None
@@ -53,6 +54,7 @@ class FileRow:
     size: int
     mtime: int | None
     expected: str | None
+    replaces: str | None
     sha256: str | None
     landing: str | None
     kind: str | None
@@ -105,7 +107,7 @@ def insert_files(connection: Connection, keys: Keys, delivery_id: int, files: Se
     """Insert the files of one delivery as ``waiting``; their ids, in the order given."""
     ids = take_ids(connection, "file", len(files))
     archives = _digests_of(connection, {f.origin for f in files if f.origin is not None})
-    insert_rows(connection, tables.file, _rows(keys, delivery_id, files, ids, archives))
+    copy_rows(connection, tables.file, _rows(keys, delivery_id, files, ids, archives))
     return ids
 
 
@@ -130,6 +132,7 @@ def _rows(
             "size": file.size,
             "mtime": file.mtime_ns,
             "expected": file.expected,
+            "replaces": " ".join(path_digest(keys, path) for path in file.replaces) or None,
             "sha256": file.sha256,
             "landing": file.landing,
             "salt": secrets.token_bytes(SALT_BYTES),
@@ -182,6 +185,7 @@ def known_files(connection: Connection, centre_id: int, folder_digest: str) -> d
         select(file.path_digest, file.size, file.mtime)
         .join(tables.delivery, delivery.id == file.delivery_id)
         .where(delivery.centre_id == centre_id, delivery.folder_digest == folder_digest, file.origin_id.is_(None))
+        .where(file.sha256.is_not(None) | (file.state != State.REJECTED.value))
         .order_by(file.id)
     )
     return {row.path_digest: (row.size, row.mtime) for row in connection.execute(statement)}
@@ -191,8 +195,11 @@ def known_files(connection: Connection, centre_id: int, folder_digest: str) -> d
 _WEIGHT = {state: weight for weight, state in enumerate((State.RECALLED, State.ACCEPTED, State.WAITING))}
 
 
-def first_with_sha256(connection: Connection, challenge_id: str, shas: Iterable[str]) -> dict[str, FirstSeen]:
-    """By SHA-256 (hex, as received), the file of the challenge that decides about others with the same bytes.
+def first_with_sha256(
+    connection: Connection, challenge_id: str, shas: Iterable[str], *, centre_id: int | None = None
+) -> dict[str, FirstSeen]:
+    """By SHA-256 (hex, as received), the file of the challenge (or of one centre of it) that decides about others with the
+    same bytes.
 
     A recalled one before all, else an accepted one, else a waiting one, else any other; of several, the first.
     Duplicates are not looked at. The answer may be the very file that the caller asks for.
@@ -205,6 +212,8 @@ def first_with_sha256(connection: Connection, challenge_id: str, shas: Iterable[
         .where(centre.challenge_id == challenge_id, file.state != State.DUPLICATE.value)
         .order_by(file.id)
     )
+    if centre_id is not None:
+        statement = statement.where(centre.id == centre_id)
     first: dict[str, FirstSeen] = {}
     for chunk in chunks(sorted(set(shas)), CHUNK_ROWS):
         for row in connection.execute(statement.where(file.sha256.in_(chunk))):
@@ -213,3 +222,26 @@ def first_with_sha256(connection: Connection, challenge_id: str, shas: Iterable[
             if held is None or _WEIGHT.get(seen.state, 9) < _WEIGHT.get(held.state, 9):
                 first[row.sha256] = seen
     return first
+
+
+def files_like(connection: Connection, centre_id: int, delivery_id: int, files: Iterable[FileRow]) -> list[FileRow]:
+    """The accepted and quarantined files of a centre's earlier deliveries that share a path or a logical identity with one of
+    ``files``, or that one of them says it replaces: what these could be corrections of. In the order of their ids.
+    """
+    paths: set[str] = set()
+    identities: set[str] = set()
+    for row in files:
+        paths |= {row.path_digest, *(row.replaces or "").split()}
+        identities |= {row.logical_digest} if row.logical_digest else set()
+    file, delivery = tables.file.c, tables.delivery.c
+    earlier = (
+        select_files()
+        .join(tables.delivery, delivery.id == file.delivery_id)
+        .where(delivery.centre_id == centre_id, delivery.id < delivery_id)
+        .where(file.state.in_((State.ACCEPTED.value, State.QUARANTINED.value)))
+    )
+    found: dict[int, FileRow] = {}
+    for column, digests in ((file.path_digest, paths), (file.logical_digest, identities)):
+        for chunk in chunks(sorted(digests)):
+            found.update((row.id, row) for row in file_rows(connection, earlier.where(column.in_(chunk))))
+    return [found[file_id] for file_id in sorted(found)]

@@ -145,6 +145,7 @@ file = Table(
     Column("size", BigInteger, nullable=False, doc="bytes, as listed"),
     Column("mtime", BigInteger, doc="nanoseconds since 1970, by the drop's clock"),
     Column("expected", String(140), doc="algorithm:hex from the centre's manifest"),
+    Column("replaces", String(600), doc="keyed digests of the paths that the centre's manifest says it replaces, by spaces"),
     Column("sha256", String(64), index=True, doc="as received"),
     Column("landing", String(200), doc="our path in landing, without anything of the centre's"),
     Column("kind", String(12)),

@@ -18,7 +18,7 @@ import sys
 
 import typer
 
-from collecte.cli import challenge, docs, key
+from collecte.cli import catalogue, challenge, deidentify, docs, journey, key
 from collecte.errors import Bug, CollecteError, LeaseLost, NeedsPerson
 
 app = typer.Typer(
@@ -33,6 +33,16 @@ app = typer.Typer(
 )
 app.add_typer(challenge.app, name="challenge")
 app.add_typer(key.app, name="key")
+app.add_typer(catalogue.catalogue, name="catalogue")
+app.add_typer(catalogue.audit, name="audit")
+app.command()(deidentify.deidentify)
+app.command()(deidentify.scan)
+app.command()(journey.run)
+app.command()(journey.status)
+app.command()(journey.receive)
+app.command()(journey.describe)
+app.command()(journey.validate)
+app.command()(journey.ship)
 app.command(name="docs", hidden=True)(docs.docs)
 
 

@@ -1,11 +1,14 @@
 """``collecte key``: a challenge's keys."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from collecte.cli.output import Json, print_json
+
+if TYPE_CHECKING:
+    from collecte.keys import Keys
 
 app = typer.Typer(
     help="Make and rotate a challenge's keys.",
@@ -39,20 +42,38 @@ def new(file: KeyFile, as_json: Json = False) -> None:
 
 
 @app.command()
-def rotate(file: KeyFile, as_json: Json = False) -> None:
+def rotate(
+    file: KeyFile,
+    challenge: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Also seal the catalogue's cells of this challenge anew, under the new key."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Add a new sealing key to a key file and use it from now on. Pseudonyms, UIDs and date shifts stay as they are.
 
-    The old sealing keys stay in the file, so that what they sealed still opens.
+    The old sealing keys stay in the file, so that what they sealed still opens. Interrupted while it seals anew, run it
+    again: it goes on.
 
     \b
     Example:
-      collecte key rotate keys/col-2027.json
+      collecte key rotate keys/col-2027.json --challenge col-2027
     """
     from collecte.keys import Keys
 
     keys = Keys.load(file).rotated()
     keys.save(file, replace=True)
+    counts = _reseal(challenge, keys) if challenge else {}
     if as_json:
-        print_json({"file": str(file), "sealing": keys.active_sealing})
-    else:
-        typer.echo(f"{file}: {keys.active_sealing} seals from now on. Copy the file to its safe place again.")
+        print_json({"file": str(file), "sealing": keys.active_sealing, "sealed_anew": counts})
+        return
+    typer.echo(f"{file}: {keys.active_sealing} seals from now on. Copy the file to its safe place again.")
+    if challenge:
+        typer.echo("Sealed anew: " + ", ".join(f"{n} of {table}" for table, n in counts.items()) + ".")
+
+
+def _reseal(challenge: str, keys: "Keys") -> dict[str, int]:
+    from collecte.catalogue import open_catalogue, reseal
+    from collecte.settings import Settings
+
+    return reseal(open_catalogue(Settings.from_environment().catalogue), challenge, keys)

@@ -16,6 +16,11 @@ from collecte.records import Fact, Harvest, Safe
 HEAD_BYTES = 4096
 
 
+def nowhere(name: str) -> str | None:
+    """The reference that leads nowhere: no file of the delivery is known by name."""
+    return None
+
+
 @dataclass(frozen=True)
 class Context:
     """What a format may know besides the file: the challenge, the centre, the keyed replacements, and where a name in a
@@ -26,7 +31,7 @@ class Context:
     challenge: Challenge
     centre: Centre
     pseudonyms: Pseudonymiser
-    reference: Callable[[str], str | None] = lambda name: None
+    reference: Callable[[str], str | None] = nowhere
 
 
 class Format(Protocol):

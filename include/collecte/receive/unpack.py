@@ -19,64 +19,26 @@ Members are written as ``m000001``, ``m000002``… in the order of the archive: 
 again, the same archive gives the same numbers and the same bytes, so that a run that was killed is simply repeated.
 """
 
-import bz2
-import gzip
 import hashlib
-import io
 import os
 import re
 import secrets
-import stat
-import struct
-import tarfile
-import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Literal, cast
+from typing import IO, Literal
 
 from collecte.challenge import ArchiveLimits
 from collecte.findings import Finding
+from collecte.receive.streams import CHUNK, Budget, Item, OverLimit, Refused, reading
+from collecte.receive.tars import BLOCK, first_block, is_tar_header, tar_items
+from collecte.receive.zips import is_document, zip_items
 
 Kind = Literal["zip", "tar", "foreign"]
 
-_CHUNK = 1024 * 1024
-_BLOCK = 512  # bytes; tar's unit
-#: What the headers of one member may take; a zip's directory may be larger by so much for each member allowed.
-_HEADER_BYTES = 4 * 1024 * 1024
-_DIRECTORY_BYTES_A_MEMBER = 512
-_ZIP_ENTRY = b"PK\x01\x02"
-#: Stored, deflated, bzip2. Not LZMA: a few bytes of it can ask for gigabytes of memory.
-_ZIP_METHODS = frozenset({0, 8, 12})
-_DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 _TARGET = re.compile(r"m\d{6,}(\.[0-9a-f]{8}\.part)?")
 #: Archives that we know and do not open.
-_FOREIGN = (
-    b"7z\xbc\xaf\x27\x1c",
-    b"Rar!\x1a\x07",
-    b"\xfd7zXZ\x00",
-    b"\x28\xb5\x2f\xfd",
-    b"\x1f\x9d",
-    b"MSCF\x00\x00\x00\x00",
-)
-#: What the libraries raise over broken bytes, among them a name that is not what it says it is (ValueError), a tar
-#: that nests headers without end (RuntimeError) and a zip that wants a newer reader (NotImplementedError, a
-#: RuntimeError).
-_DAMAGE = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    gzip.BadGzipFile,
-    EOFError,
-    struct.error,
-    ValueError,
-    OverflowError,
-    IndexError,
-    RuntimeError,
-)
+_FOREIGN = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"\x1f\x9d", b"MSCF\0\0\0\0")
 
 
 @dataclass(frozen=True)
@@ -120,18 +82,6 @@ class Unpacked:
         return f"Unpacked({len(self.members)} members, {len(self.findings)} findings)"
 
 
-class _Refused(Exception):
-    """The archive as a whole is refused. Never leaves this module."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.code)
-        self.finding = finding
-
-
-class _OverLimit(_Refused):
-    """A limit of the outermost archive is passed: refused as a whole, at any depth."""
-
-
 def counted_by(members: int) -> Finding:
     """What to say of an archive, an outer or a nested one, that counts by so many members."""
     return Finding("ARCHIVE-UNPACKED", count=members)
@@ -145,16 +95,16 @@ def archive_kind(path: Path) -> Kind | None:
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
-        head = file.read(_BLOCK)
+        head = file.read(BLOCK)
         if head[128:132] == b"DICM":
             return None
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-            return None if _is_document(file) else "zip"
+            return None if is_document(file) else "zip"
         if head.startswith((*_FOREIGN, b"PK\x07\x08PK")):
             return "foreign"
         if head.startswith((b"\x1f\x8b", b"BZh")):
-            return "tar" if _is_tar(_first_block(path)) else None
-        return "tar" if _is_tar(head) else None
+            return "tar" if is_tar_header(first_block(path)) else None
+        return "tar" if is_tar_header(head) else None
 
 
 def unpack(archive: Path, into: Path, limits: ArchiveLimits) -> Unpacked:
@@ -170,10 +120,10 @@ def unpack(archive: Path, into: Path, limits: ArchiveLimits) -> Unpacked:
     """
     into.mkdir(parents=True, exist_ok=True)
     _clear(into)
-    run = _Run(into, limits, packed=archive.stat().st_size)
+    run = _Run(into, Budget(limits, archive.stat().st_size))
     try:
         _unpack(archive, run, depth=0, inside=None)
-    except _Refused as refused:
+    except Refused as refused:
         _clear(into)
         return Unpacked((), (refused.finding,))
     _sync(into)
@@ -185,88 +135,77 @@ def unpack(archive: Path, into: Path, limits: ArchiveLimits) -> Unpacked:
 
 @dataclass
 class _Run:
-    """One call of :func:`unpack`: what came out so far, against the limits."""
+    """One call of :func:`unpack`: what came out so far."""
 
     into: Path
-    limits: ArchiveLimits
-    packed: int
-    met: int = 0
-    unpacked: int = 0
+    budget: Budget
     members: list[Member] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-
-    def meet(self, entries: int = 1) -> None:
-        """More entries of any sort, folders included: each costs time."""
-        self.met += entries
-        if self.met > self.limits.members:
-            raise _OverLimit(Finding("ARCHIVE-TOO-MANY-MEMBERS", values={"limit": self.limits.members}))
-
-    def take(self, size: int) -> None:
-        """``size`` more bytes, before they are written."""
-        self.unpacked += size
-        if self.unpacked > self.limits.bytes:
-            raise _OverLimit(Finding("ARCHIVE-TOO-LARGE", values={"limit": self.limits.bytes}))
-        if self.unpacked > self.limits.ratio * self.packed:
-            raise _OverLimit(Finding("ARCHIVE-RATIO", values={"limit": self.limits.ratio}))
-
-    def keep(self, path: str, inside: int | None, content: IO[bytes], announced: int) -> Member:
-        """Write one member, which must have as many bytes as its header announced, and remember it."""
-        number = len(self.members) + 1
-        target = self.into / f"m{number:06d}"
-        # A name of its own for each attempt: an orphan of a killed run that still writes cannot mix its bytes with
-        # ours.
-        part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
-        digest = hashlib.sha256()
-        size = 0
-        try:
-            with part.open("xb") as file:
-                while chunk := content.read(_CHUNK):
-                    self.take(len(chunk))
-                    digest.update(chunk)
-                    size += len(chunk)
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-            if size != announced:
-                raise _Refused(Finding("ARCHIVE-DAMAGED"))
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-        member = Member(number, path, target, digest.hexdigest(), size, inside)
-        self.members.append(member)
-        return member
-
-    def refuse(self, path: str, inside: int | None, finding: Finding, size: int = 0) -> None:
-        """Remember one member that is not taken."""
-        self.members.append(Member(len(self.members) + 1, path, None, "", size, inside, findings=(finding,)))
 
 
 def _unpack(archive: Path, run: _Run, depth: int, inside: int | None) -> None:
     kind = archive_kind(archive)
-    first = len(run.members)
     if kind == "foreign":
-        raise _Refused(Finding("ARCHIVE-FORMAT-UNKNOWN"))
-    with _reading():
-        if kind == "zip":
-            _unpack_zip(archive, run, depth, inside)
-        else:
-            _unpack_tar(archive, run, depth, inside)
+        raise Refused(Finding("ARCHIVE-FORMAT-UNKNOWN"))
+    first = len(run.members)
+    with reading():
+        for item in zip_items(archive, run.budget) if kind == "zip" else tar_items(archive, run.budget):
+            member = _take(item, run, inside)
+            run.members.append(member)
+            _nested(member, run, depth)
     twice = Counter(member.path for member in run.members[first:] if member.archive == inside)
     if count := sum(times - 1 for times in twice.values()):
         _note(run, inside, Finding("ARCHIVE-MEMBER-TWICE", count=count))
 
 
-@contextmanager
-def _reading() -> Iterator[None]:
-    """Make one refusal of whatever the libraries raise over broken bytes; errors of the disk go through."""
-    try:
-        yield
-    except _DAMAGE:
-        raise _Refused(Finding("ARCHIVE-DAMAGED")) from None
-    except OSError as error:
-        if error.errno is not None:  # bz2 says of broken bytes that they are an OSError without a number
+def _take(item: Item, run: _Run, inside: int | None) -> Member:
+    """Write one member, or say why not.
+
+    Raises:
+        Refused: its bytes are broken, and with them the whole archive.
+    """
+    number = len(run.members) + 1
+    finding = item.finding
+    if item.content is not None:
+        target = run.into / f"m{number:06d}"
+        try:
+            with reading():
+                sha256 = _write(item.content, item.size, target, run.budget)
+            return Member(number, item.path, target, sha256, item.size, inside)
+        except OverLimit:
             raise
-        raise _Refused(Finding("ARCHIVE-DAMAGED")) from None
+        except Refused:
+            if not item.independent:
+                raise
+            finding = Finding("ARCHIVE-MEMBER-DAMAGED")
+    return Member(number, item.path, None, "", item.size, inside, findings=(finding,) if finding else ())
+
+
+def _write(content: IO[bytes], announced: int, target: Path, budget: Budget) -> str:
+    """The SHA-256 (hex) of one member, hashed while it is written.
+
+    Raises:
+        Refused: it has not as many bytes as its header announced.
+    """
+    # A name of its own for each attempt: an orphan of a killed run that still writes cannot mix its bytes with ours.
+    part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
+    digest = hashlib.sha256()
+    size = 0
+    try:
+        with part.open("xb") as file:
+            while chunk := content.read(CHUNK):
+                budget.take(len(chunk))
+                digest.update(chunk)
+                size += len(chunk)
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        if size != announced:
+            raise Refused(Finding("ARCHIVE-DAMAGED"))
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return digest.hexdigest()
 
 
 def _note(run: _Run, inside: int | None, finding: Finding) -> None:
@@ -298,9 +237,9 @@ def _nested(member: Member, run: _Run, depth: int) -> None:
         return
     try:
         _unpack(member.target, run, depth + 1, member.number)
-    except _OverLimit:
+    except OverLimit:
         raise
-    except _Refused as refused:
+    except Refused as refused:
         _forget(run, member.number)
         # A warning on what was in it says nothing any more.
         run.members[member.number - 1] = replace(member, findings=(refused.finding,))
@@ -315,217 +254,6 @@ def _forget(run: _Run, kept: int) -> None:
         if member.target is not None:
             member.target.unlink()
     del run.members[kept:]
-
-
-# Paths
-
-
-def _member_path(name: str) -> str:
-    """A member's path, without empty parts and ``.``.
-
-    Raises:
-        _Refused: it leaves the archive.
-    """
-    both = name.replace("\\", "/")
-    if "\0" in name or both.startswith("/") or _DRIVE.match(name) or ".." in both.split("/"):
-        raise _Refused(Finding("ARCHIVE-PATH-ESCAPE"))
-    return "/".join(part for part in name.split("/") if part not in ("", "."))
-
-
-# Zip
-
-
-def _is_document(file: BinaryIO) -> bool:
-    """Whether a zip is a document: OOXML by its list of parts, OpenDocument and EPUB by their first member, Java."""
-    file.seek(0)
-    head = file.read(128)
-    if head[30:].startswith((b"[Content_Types].xml", b"mimetypeapplication/", b"META-INF/MANIFEST.MF")):
-        return True
-    try:
-        with _reading(), zipfile.ZipFile(_Guarded(file, 1000 * _DIRECTORY_BYTES_A_MEMBER)) as opened:
-            return not {"[Content_Types].xml", "META-INF/MANIFEST.MF"}.isdisjoint(opened.namelist())
-    except _Refused:
-        return False  # broken, or of more parts than a document has: unpacking says what is wrong with it
-
-
-def _unpack_zip(archive: Path, run: _Run, depth: int, inside: int | None) -> None:
-    room = _HEADER_BYTES + run.limits.members * _DIRECTORY_BYTES_A_MEMBER
-    with archive.open("rb") as file, zipfile.ZipFile(_Guarded(file, room, run.limits)) as opened:
-        infos = opened.infolist()
-        run.meet(len(infos))
-        _check_directory(infos, opened.start_dir)
-        paths = [_member_path(_zip_name(info)) for info in infos]
-        for info, path in zip(infos, paths, strict=True):
-            if info.is_dir() and not info.file_size:
-                continue
-            mode = stat.S_IFMT(info.external_attr >> 16) if info.create_system == 3 else 0
-            if mode in (0, stat.S_IFREG) and path:
-                _zip_member(opened, info, path, run, depth, inside)
-            else:
-                run.refuse(path, inside, Finding("ARCHIVE-LINK"), info.file_size)
-
-
-def _zip_member(
-    opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, run: _Run, depth: int, inside: int | None
-) -> None:
-    try:
-        with _reading(), opened.open(info) as content:
-            member = run.keep(path, inside, content, info.file_size)
-    except _OverLimit:
-        raise
-    except _Refused:
-        run.refuse(path, inside, Finding("ARCHIVE-MEMBER-DAMAGED"), info.file_size)
-    else:
-        _nested(member, run, depth)
-
-
-def _check_directory(infos: list[zipfile.ZipInfo], directory: int) -> None:
-    """Refuse what shows before a byte is unpacked: encryption, methods that we do not read, parts that share bytes
-    (the trick of bombs), members hidden before the first one."""
-    if any(info.flag_bits & (0x1 | 0x40 | 0x2000) for info in infos):
-        raise _Refused(Finding("ARCHIVE-ENCRYPTED"))
-    if unread := {info.compress_type for info in infos} - _ZIP_METHODS:
-        raise _Refused(Finding("ARCHIVE-METHOD", values={"method": min(unread)}))
-    end = 0
-    for index, info in enumerate(sorted(infos, key=lambda info: info.header_offset)):
-        if info.header_offset < end or (index == 0 and info.header_offset != 0):
-            raise _Refused(Finding("ARCHIVE-OVERLAPS"))
-        end = info.header_offset + 30 + info.compress_size
-    if end > directory:
-        raise _Refused(Finding("ARCHIVE-OVERLAPS"))
-
-
-def _zip_name(info: zipfile.ZipInfo) -> str:
-    """The name that was meant: UTF-8 where it is flagged or its bytes are, else what DOS and Windows in France
-    write."""
-    name = info.orig_filename
-    if not info.flag_bits & 0x800:
-        raw = name.encode("cp437")
-        try:
-            name = raw.decode("utf-8")
-        except UnicodeDecodeError:
-            name = raw.decode("cp850") if info.create_system == 0 else raw.decode("utf-8", "surrogateescape")
-    return name.replace("\\", "/") if info.create_system == 0 else name
-
-
-# Tar
-
-
-def _is_tar(block: bytes) -> bool:
-    """Whether a block of 512 bytes is the header of a tar member: its sum of bytes is right."""
-    if len(block) < _BLOCK or not block[0]:
-        return False
-    try:
-        tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-    except (tarfile.TarError, ValueError):
-        return False
-    return True
-
-
-def _first_block(path: Path) -> bytes:
-    try:
-        with _reading(), _plain(path) as stream:
-            return stream.read(_BLOCK)
-    except _Refused:
-        return b""
-
-
-@contextmanager
-def _plain(path: Path) -> Iterator[IO[bytes]]:
-    """The bytes of a tar, decompressed if need be."""
-    with ExitStack() as stack:
-        file = stack.enter_context(path.open("rb"))
-        head = file.read(3)
-        file.seek(0)
-        if head.startswith(b"\x1f\x8b"):
-            yield cast(IO[bytes], stack.enter_context(gzip.GzipFile(fileobj=file)))
-        elif head == b"BZh":
-            yield stack.enter_context(bz2.BZ2File(file))
-        else:
-            yield file
-
-
-def _unpack_tar(archive: Path, run: _Run, depth: int, inside: int | None) -> None:
-    with _plain(archive) as stream:
-        guarded = _Guarded(stream, _HEADER_BYTES)
-        guarded.left = _HEADER_BYTES
-        with tarfile.TarFile(fileobj=guarded, encoding="utf-8", errors="surrogateescape") as opened:
-            while (info := opened.next()) is not None:
-                # tarfile remembers every member; a long archive must not fill the memory.
-                cast(Any, opened).members.clear()
-                run.meet()
-                guarded.left = None
-                _tar_member(opened, info, run, depth, inside)
-                guarded.left = _HEADER_BYTES
-            guarded.left = None
-            _check_end(guarded, opened.offset, run)
-
-
-def _tar_member(opened: tarfile.TarFile, info: tarfile.TarInfo, run: _Run, depth: int, inside: int | None) -> None:
-    path = _member_path(info.name)
-    if info.isdir():
-        return
-    content = opened.extractfile(info) if info.isreg() and path else None
-    if content is None:
-        run.take(max(info.size, 0))  # read over, but read
-        run.refuse(path, inside, Finding("ARCHIVE-LINK"))
-        return
-    with content:
-        member = run.keep(path, inside, content, info.size)
-    _nested(member, run, depth)
-
-
-def _check_end(stream: "_Guarded", offset: int, run: _Run) -> None:
-    """A tar ends in zeros. Where a header is broken, tarfile stops as if it were the end, and the members after it
-    would be lost in silence; reading on also proves the sum of a compressed one.
-    """
-    stream.seek(offset)
-    first = True
-    while chunk := stream.read(_CHUNK):
-        if not first:
-            run.take(len(chunk))
-        if chunk.strip(b"\0") or (first and len(chunk) < _BLOCK):
-            raise _Refused(Finding("ARCHIVE-DAMAGED"))
-        first = False
-    if first:
-        raise _Refused(Finding("ARCHIVE-DAMAGED"))
-
-
-class _Guarded(io.RawIOBase):
-    """A stream that answers no read larger than ``room`` bytes: the libraries read what headers announce in one
-    piece, and a header can announce anything. ``left``: bytes that may be read until it is set anew, None for any
-    number. ``limits`` also counts the entries of a zip's directory before it is parsed.
-    """
-
-    def __init__(self, stream: IO[bytes], room: int, limits: ArchiveLimits | None = None) -> None:
-        super().__init__()
-        self.left: int | None = None
-        self._stream = stream
-        self._room = room
-        self._limits = limits
-
-    def read(self, size: int = -1, /) -> bytes:
-        most = self._room if self.left is None else min(self._room, self.left)
-        data = self._stream.read(size if 0 <= size <= most else most + 1)
-        if len(data) > most:
-            raise _Refused(Finding("ARCHIVE-DAMAGED"))
-        if self.left is not None:
-            self.left -= len(data)
-        if self._limits is not None and len(data) > _CHUNK and data.count(_ZIP_ENTRY) > 2 * self._limits.members:
-            raise _OverLimit(Finding("ARCHIVE-TOO-MANY-MEMBERS", values={"limit": self._limits.members}))
-        return data
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        return self._stream.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._stream.tell()
-
-    def seekable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return True
 
 
 def _clear(folder: Path) -> None:

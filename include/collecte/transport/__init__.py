@@ -12,6 +12,7 @@ from collecte.transport.connections import Endpoint, endpoint_from_json, load_en
 from collecte.transport.destination import open_destination
 from collecte.transport.entries import Entry, Fetched, Source, Want
 from collecte.transport.items import Destination, Item, Proof, Stored
+from collecte.transport.parts import carry_over
 from collecte.transport.source import open_source
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Source",
     "Stored",
     "Want",
+    "carry_over",
     "endpoint_from_json",
     "load_endpoint",
     "open_destination",

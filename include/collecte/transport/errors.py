@@ -30,12 +30,15 @@ for _name, _level in (("asyncssh", logging.WARNING), ("botocore", logging.INFO),
     logging.getLogger(_name).setLevel(_level)
 
 
+_KEY_ERRORS = (asyncssh.KeyImportError, asyncssh.KeyEncryptionError)
+
+
 @contextmanager
 def sftp_errors(conn_id: str) -> Iterator[None]:
     """Turn what asyncssh, the network and the local disk raise into what happens next."""
     try:
         yield
-    except (asyncssh.Error, asyncssh.KeyImportError, asyncssh.PasswordChangeRequired) as error:
+    except (asyncssh.Error, *_KEY_ERRORS, asyncssh.PasswordChangeRequired) as error:
         raise _of_sftp(conn_id, error) from None
     except OSError as error:
         raise of_os(conn_id, error) from None
@@ -61,7 +64,7 @@ def disk_errors(conn_id: str) -> Iterator[None]:
         raise of_os(conn_id, error) from None
 
 
-_SFTP_PERSON: tuple[tuple[type[Exception], str, str], ...] = (
+_SFTP_PERSON: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ...] = (
     (
         asyncssh.HostKeyNotVerifiable,
         "the server shows another key than the one pinned in host_key, or none was pinned that fits; nothing was sent",
@@ -84,7 +87,7 @@ _SFTP_PERSON: tuple[tuple[type[Exception], str, str], ...] = (
     ),
     (asyncssh.IllegalUserName, "the login is no user name", "correct login in the connection"),
     (
-        asyncssh.KeyImportError,
+        _KEY_ERRORS,
         "a key of the connection cannot be read",
         "check private_key or key_file, private_key_passphrase and host_key: OpenSSH form, whole lines",
     ),

@@ -8,6 +8,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -47,7 +48,8 @@ class PartFile:
                 break
             self._update(data)
             self.offset += len(data)
-        os.ftruncate(self._fd, self.offset)
+        if os.fstat(self._fd).st_size != self.offset:
+            os.ftruncate(self._fd, self.offset)
         self._synced = self.offset
         if not self.offset:
             _note(self._want.part).unlink(missing_ok=True)
@@ -108,6 +110,16 @@ def resume_point(part: Path) -> tuple[str, int] | None:
         return (str(note["stamp"]), int(note["synced"])) if part.stat().st_size >= int(note["synced"]) else None
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
+
+
+def carry_over(part: Path, other: Path) -> None:
+    """Give another name's attempt what ``part`` holds for certain, as a copy: whoever still writes ``part`` cannot touch it.
+
+    Nothing happens where nothing is certain; a copy that a kill cuts short is found too short for its note, and not used.
+    """
+    if resume_point(part) is not None:
+        shutil.copyfile(part, other)
+        shutil.copyfile(_note(part), _note(other))
 
 
 def _note(part: Path) -> Path:

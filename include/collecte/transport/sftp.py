@@ -124,9 +124,12 @@ class _SftpSource:
     async def _stat_root(self) -> _Look:
         return _look(await self._client.stat(self._root))
 
-    def close(self) -> None:
+    def _abort(self) -> None:
         for link in self._links:
             link.abort()
+
+    def close(self) -> None:
+        self._abort()
         with suppress(asyncssh.Error, OSError):
             self._runner.run(self._closed())
 
@@ -297,6 +300,8 @@ class _SftpSource:
                 if not results:
                     break
         finally:
+            if isinstance(flight.failure, TimeoutError):  # whoever does not answer would not answer to `close` either
+                self._abort()
             self._runner.run(_cancelled(flight.tasks))
         if denied:
             raise NeedsPerson(

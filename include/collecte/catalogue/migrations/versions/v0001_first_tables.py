@@ -157,6 +157,7 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("mtime", sa.BigInteger(), nullable=True),
         sa.Column("expected", sa.String(length=140), nullable=True),
+        sa.Column("replaces", sa.String(length=600), nullable=True),
         sa.Column("sha256", sa.String(length=64), nullable=True),
         sa.Column("landing", sa.String(length=200), nullable=True),
         sa.Column("kind", sa.String(length=12), nullable=True),

@@ -1,0 +1,61 @@
+"""``collecte catalogue`` and ``collecte audit``: the tables, and the proof of what they say."""
+
+from typing import Annotated
+
+import typer
+
+from collecte.cli.output import Json, print_json
+
+catalogue = typer.Typer(
+    help="Look after the catalogue's tables.",
+    epilog="Example: collecte catalogue upgrade",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+audit = typer.Typer(
+    help="Verify what was done.",
+    epilog="Example: collecte audit verify demo",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@catalogue.command()
+def upgrade() -> None:
+    """Make the catalogue's tables, or bring them to this version. COLLECTE_CATALOGUE says where they are.
+
+    \b
+    Example:
+      collecte catalogue upgrade
+    """
+    from collecte.catalogue import open_catalogue
+    from collecte.settings import Settings
+
+    open_catalogue(Settings.from_environment().catalogue, upgrade=True)
+    typer.echo("The catalogue is up to date.")
+
+
+@audit.command()
+def verify(
+    challenge: Annotated[str, typer.Argument(metavar="CHALLENGE", help="Id of the challenge.")], as_json: Json = False
+) -> None:
+    """Recompute every audit chain of a challenge, offline; name the first broken link of each. Exit code 1: one is.
+
+    \b
+    Example:
+      collecte audit verify demo
+    """
+    from collecte import catalogue as of
+    from collecte.settings import Settings
+
+    with of.open_catalogue(Settings.from_environment().catalogue).read() as connection:
+        broken = of.verify(connection, challenge)
+        seq, digest = of.head(connection, of.challenge_chain(challenge))
+    if as_json:
+        found = [{"chain": link.chain, "seq": link.seq, "what": link.what} for link in broken]
+        print_json({"events": seq, "head": digest, "broken": found})
+    else:
+        for link in broken:
+            typer.echo(f"{link.chain} at event {link.seq}: {link.what}")
+        typer.echo(f"{challenge}: {seq} events in its chain, head {digest}; " + ("broken." if broken else "all holds."))
+    raise typer.Exit(bool(broken))

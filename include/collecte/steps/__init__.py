@@ -1,0 +1,56 @@
+"""One file for each task of the journey: a pure function where there is one, and the step that loads, composes and
+records.
+
+``find → receive → unpack → harvest → group → make_safe → describe → validate → accept → empty_drop → report``, then
+``plan_ship → ship → commit_shipment``. A step takes a :class:`~collecte.steps.site.Site` and names (``d0001``,
+``d0001/receive/3``) and gives counts or the names of the next shards. DAG tasks and the command call these alone.
+"""
+
+from collecte.catalogue import ShardRef
+from collecte.steps.accept import accept
+from collecte.steps.deidentify import Outcome, deidentify, finding_as_dict, scan
+from collecte.steps.describe import describe
+from collecte.steps.empty_drop import empty_drop
+from collecte.steps.find import GateClosed, find
+from collecte.steps.group import group
+from collecte.steps.harvest import harvest
+from collecte.steps.journey import describe_shards, run, status
+from collecte.steps.make_safe import make_safe
+from collecte.steps.receive import receive
+from collecte.steps.report import Summary, report, summary
+from collecte.steps.ship import commit_shipment, plan_ship, ship
+from collecte.steps.site import Connect, Site, load_keys, open_site
+from collecte.steps.unpack import unpack
+from collecte.steps.validate import validate
+
+__all__ = [
+    "Connect",
+    "GateClosed",
+    "Outcome",
+    "ShardRef",
+    "Site",
+    "Summary",
+    "accept",
+    "commit_shipment",
+    "deidentify",
+    "describe",
+    "describe_shards",
+    "empty_drop",
+    "find",
+    "finding_as_dict",
+    "group",
+    "harvest",
+    "load_keys",
+    "make_safe",
+    "open_site",
+    "plan_ship",
+    "receive",
+    "report",
+    "run",
+    "scan",
+    "ship",
+    "status",
+    "summary",
+    "unpack",
+    "validate",
+]

@@ -1,0 +1,342 @@
+"""A folder in, a folder out, residual scan included: the journey's heart without catalogue, without network, without
+Airflow."""
+
+import multiprocessing
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from collecte.challenge import Centre, Challenge
+from collecte.errors import NeedsPerson
+from collecte.findings import Finding, refused
+from collecte.formats import Context
+from collecte.keys import Keys
+from collecte.package import sha256_of
+from collecte.pseudonym import Pseudonymiser
+from collecte.records import Identifier, Safe, State
+from collecte.residual import Scanner, compile_scanner
+from collecte.steps.harvest import OTHER, Examined, examine
+from collecte.steps.make_safe import References, make_file_safe
+from collecte.zones import place
+
+#: Told of progress: phase, done, of.
+Advance = Callable[[str, int, int], None]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+#: Where safe copies wait, inside the output folder, until it is known which of them are accepted.
+SCRATCH = ".collecte-scratch"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file. ``source`` is identifying: this report is for the one who holds the source folder."""
+
+    source: str
+    state: State
+    kind: str = OTHER
+    output: str | None = None
+    subject: str | None = None
+    sha256_in: str | None = None
+    sha256_out: str | None = None
+    findings: tuple[Finding, ...] = field(default=())
+
+    def refused_if_quarantined(self) -> "Outcome":
+        """The same, without an output where the state is quarantined."""
+        return replace(self, output=None, sha256_out=None) if self.state is State.QUARANTINED else self
+
+    def as_dict(self) -> dict[str, Any]:
+        """The public form: what ``--report`` writes for one file."""
+        return {
+            "source": self.source.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"),
+            "output": self.output,
+            "state": self.state.value,
+            "kind": self.kind,
+            "subject": self.subject,
+            "sha256_in": self.sha256_in,
+            "sha256_out": self.sha256_out,
+            "findings": [finding_as_dict(finding) for finding in self.findings],
+        }
+
+
+def finding_as_dict(finding: Finding) -> dict[str, Any]:
+    """The public form of a finding; ``remedy`` holds French, then English."""
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "place": finding.place,
+        "count": finding.count,
+        "fr": finding.text("fr"),
+        "en": finding.text("en"),
+        "remedy": f"{finding.remedy('fr')}\n{finding.remedy('en')}",
+    }
+
+
+def report(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The public form of a whole run: every file once, and totals that add up."""
+    states = Counter(outcome.state for outcome in outcomes)
+    shown = (State.ACCEPTED, State.QUARANTINED, State.DUPLICATE)
+    totals = {"received": len(outcomes)} | {state.value: states[state] for state in shown}
+    return {"files": [outcome.as_dict() for outcome in outcomes], "totals": totals}
+
+
+def deidentify(
+    source: Path,
+    target: Path,
+    challenge: Challenge,
+    centre: Centre,
+    keys: Keys,
+    *,
+    jobs: int = 1,
+    advance: Advance = lambda phase, done, of: None,
+) -> list[Outcome]:
+    """Make every file below ``source`` safe below ``target``; what became of each, in the order of their paths.
+
+    ``jobs`` processes share the work; ``advance(phase, done, of)`` is told of progress. Run again, it gives the same
+    bytes.
+
+    Raises:
+        NeedsPerson: a folder lies in the other, or ``source`` is no folder.
+    """
+    _check_folders(source, target)
+    context = context_of(challenge, centre, keys)
+    outcomes = {outcome.source: outcome for outcome in _unreadable(source)}
+    paths = [path for path in regular_files(source) if path not in outcomes]
+    with _workers(jobs) as run:
+        looked = dict(zip(paths, run("harvest", partial(_look, source, context), paths, advance), strict=True))
+        outcomes |= {path: _as_outcome(path, look) for path, look in looked.items()}
+        outcomes |= _duplicates(outcomes)
+        going = [path for path in paths if outcomes[path].state is State.WAITING]
+        context = replace(context, reference=References((path, looked[path].examined.harvest.name) for path in going))
+        identifiers = frozenset().union(*(look.examined.harvest.identifiers for look in looked.values()))
+        scratch = target / SCRATCH
+        scratch.mkdir(parents=True, exist_ok=True)
+        work = [_Work(number, path, looked[path].examined) for number, path in enumerate(going)]
+        safe = _Safely(source, scratch, context, identifiers)
+        for item, made in zip(work, run("make safe", safe, work, advance), strict=True):
+            outcomes[item.path] = _judged(outcomes[item.path], made)
+    outcomes |= _superseded(outcomes, looked, source)
+    if challenge.refused_file == "holds_object":
+        outcomes |= _held_back(outcomes, looked)
+    for item in work:
+        outcome = outcomes[item.path]
+        if outcome.state is State.ACCEPTED and outcome.output and outcome.sha256_out:
+            place(scratch / str(item.number), target / outcome.output, outcome.sha256_out)
+        (scratch / str(item.number)).unlink(missing_ok=True)
+    remove_empty(scratch)
+    return [outcomes[path] for path in sorted(outcomes)]
+
+
+def context_of(challenge: Challenge, centre: Centre, keys: Keys) -> Context:
+    """What the formats may know of a centre of a challenge; references lead nowhere yet."""
+    return Context(challenge, centre, Pseudonymiser(keys, centre.id, centre.issuer, challenge.max_date_shift_days))
+
+
+def regular_files(folder: Path) -> list[str]:
+    """The paths of all regular files below a folder, relative to it, sorted. Symbolic links are never followed."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return sorted(path.relative_to(folder).as_posix() for path in files)
+
+
+def scan(
+    source: Path,
+    target: Path,
+    challenge: Challenge,
+    centre: Centre,
+    keys: Keys,
+    *,
+    jobs: int = 1,
+    advance: Advance = lambda phase, done, of: None,
+) -> dict[str, tuple[Finding, ...]]:
+    """What identifies in ``source`` and stands in ``target``, by the path of each file there (empty: nothing).
+
+    A birth date counts in the files of its own subject: those below the subject's folder, and lines with its pseudonym.
+
+    Raises:
+        NeedsPerson: a folder lies in the other, or ``source`` is no folder.
+    """
+    _check_folders(source, target)
+    context = context_of(challenge, centre, keys)
+    with _workers(jobs) as run:
+        looks = list(run("harvest", partial(_look, source, context), regular_files(source), advance))
+        identifiers = frozenset().union(*(look.examined.harvest.identifiers for look in looks))
+        subjects = frozenset(subject for look in looks for subject in look.examined.harvest.subjects)
+        paths = regular_files(target)
+        found = run("scan", partial(_scan, target, identifiers, subjects), paths, advance)
+        return dict(zip(paths, found, strict=True))
+
+
+def _scan(target: Path, identifiers: frozenset[Identifier], subjects: frozenset[str], path: str) -> tuple[Finding, ...]:
+    own = subjects & set(PurePosixPath(path).parts)
+    return tuple(_scanner(identifiers).scan(target / path, own or subjects))
+
+
+@dataclass(frozen=True)
+class _Looked:
+    sha256: str
+    examined: Examined
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One file to make safe; its safe copy waits in the scratch folder under its number."""
+
+    number: int
+    path: str
+    examined: Examined
+
+
+def _look(source: Path, context: Context, path: str) -> _Looked:
+    return _Looked(sha256_of(source / path), examine(source / path, path, context))
+
+
+@dataclass
+class _Safely:
+    """Makes files safe in a worker process, which compiles the scanner once, when its first file comes."""
+
+    source: Path
+    scratch: Path
+    context: Context
+    identifiers: frozenset[Identifier]
+
+    def __call__(self, work: _Work) -> Safe:
+        harvest = work.examined.harvest
+        return make_file_safe(
+            self.source / work.path,
+            self.scratch / str(work.number),
+            work.examined.kind,
+            harvest.name,
+            harvest.subjects,
+            self.context,
+            _scanner(self.identifiers),
+        )
+
+
+#: The last scanner of this process: a worker scans for one set of identifiers only.
+_compiled: dict[frozenset[Identifier], Scanner] = {}
+
+
+def _scanner(identifiers: frozenset[Identifier]) -> Scanner:
+    if identifiers not in _compiled:
+        _compiled.clear()
+        _compiled[identifiers] = compile_scanner(identifiers)
+    return _compiled[identifiers]
+
+
+def _as_outcome(path: str, look: _Looked) -> Outcome:
+    harvest = look.examined.harvest
+    return Outcome(
+        source=path,
+        state=State.QUARANTINED if refused(harvest.findings) else State.WAITING,
+        kind=look.examined.kind,
+        subject=harvest.subjects[0] if len(harvest.subjects) == 1 else None,
+        sha256_in=look.sha256,
+        output=harvest.name or None,
+        findings=harvest.findings,
+    ).refused_if_quarantined()
+
+
+def _judged(outcome: Outcome, made: Safe) -> Outcome:
+    state = State.QUARANTINED if refused(made.findings) else State.ACCEPTED
+    findings = (*outcome.findings, *made.findings)
+    judged = replace(outcome, state=state, findings=findings, sha256_out=made.sha256 or None)
+    return judged.refused_if_quarantined()
+
+
+def _unreadable(source: Path) -> Iterator[Outcome]:
+    """Links and special files: they stand in the report, and nothing of them is read."""
+    for path in sorted(source.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            finding = Finding("DROP-SYMLINK" if path.is_symlink() else "DROP-SPECIAL-FILE")
+            yield Outcome(path.relative_to(source).as_posix(), State.QUARANTINED, findings=(finding,))
+
+
+def _duplicates(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
+    """The files whose very bytes stand earlier in the folder."""
+    first: dict[str, str] = {}
+    found = {}
+    for path in sorted(outcomes):
+        outcome = outcomes[path]
+        if outcome.sha256_in and first.setdefault(outcome.sha256_in, path) != path and outcome.state is State.WAITING:
+            found[path] = _refuse(outcome, State.DUPLICATE, "FILE-DUPLICATE")
+    return found
+
+
+def _superseded(outcomes: Mapping[str, Outcome], looked: Mapping[str, _Looked], source: Path) -> dict[str, Outcome]:
+    """Of several accepted files with one logical identity, the latest stays (by time, then by path)."""
+    same: dict[str, list[str]] = defaultdict(list)
+    for path, outcome in outcomes.items():
+        if outcome.state is State.ACCEPTED:
+            same[looked[path].examined.harvest.logical_id or f"name:{outcome.output}"].append(path)
+    older = (
+        path
+        for paths in same.values()
+        for path in sorted(paths, key=lambda path: ((source / path).stat().st_mtime_ns, path))[:-1]
+    )
+    return {path: _refuse(outcomes[path], State.DUPLICATE, "FILE-SUPERSEDED") for path in older}
+
+
+def _held_back(outcomes: Mapping[str, Outcome], looked: Mapping[str, _Looked]) -> dict[str, Outcome]:
+    """The accepted files of objects of which another file was refused."""
+
+    def key(path: str) -> tuple[str, str] | None:
+        examined = looked[path].examined
+        return (examined.kind, examined.harvest.object_key) if examined.harvest.object_key else None
+
+    broken = {key(p) for p in looked if outcomes[p].state is State.QUARANTINED} - {None}
+    held = (p for p in looked if outcomes[p].state is State.ACCEPTED and key(p) in broken)
+    return {path: _refuse(outcomes[path], State.QUARANTINED, "OBJECT-HELD-BACK") for path in held}
+
+
+def _refuse(outcome: Outcome, state: State, code: str) -> Outcome:
+    findings = (*outcome.findings, Finding(code))
+    return replace(outcome, state=state, findings=findings, output=None, sha256_out=None)
+
+
+def _check_folders(source: Path, target: Path) -> None:
+    if not source.is_dir():
+        raise NeedsPerson(f"{source} is no folder.", "name the folder that holds the files to make safe.")
+    inner, outer = source.resolve(), target.resolve()
+    if inner == outer or inner in outer.parents or outer in inner.parents:
+        raise NeedsPerson("One of the two folders lies in the other.", "choose an output folder beside the source.")
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove a folder that holds nothing any more; leave it where a file of somebody else's stands in it."""
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+@contextmanager
+def _workers(jobs: int) -> Iterator["_Run"]:
+    """A function that shares work among ``jobs`` processes and gives the results in the order of the items."""
+    if jobs <= 1:
+        yield partial(_run, lambda function, items: map(function, items))
+        return
+    # Spawned, not forked: a fork copies the locks of threads that libraries have started.
+    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        # Pieces large enough that sending the identifiers along with each costs little.
+        yield partial(_run, lambda f, items: pool.map(f, items, chunksize=max(1, min(64, len(items) // 16))))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _run(
+    share: Callable[[Callable[[Item], Result], Sequence[Item]], Iterable[Result]],
+    phase: str,
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    advance: Advance,
+) -> Iterator[Result]:
+    for number, result in enumerate(share(function, items), 1):
+        advance(phase, number, len(items))
+        yield result
+
+
+_Run = Callable[..., Iterator[Any]]

@@ -1,0 +1,107 @@
+"""A safe copy of each file, and an independent look at its bytes: the two together, or no copy at all."""
+
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from collecte.catalogue import FileRow, files_of_delivery, files_of_shard, identifiers_of, subjects_of
+from collecte.findings import refused
+from collecte.formats import Context, nowhere
+from collecte.formats.registry import FORMATS
+from collecte.records import Safe, State
+from collecte.residual import Scanner, compile_scanner
+from collecte.steps.moving import lease_of, paths_of, quarantine
+from collecte.steps.site import Site
+
+#: A lease is looked at again after so many files.
+_CHECK_EVERY = 200
+
+
+def make_file_safe(
+    source: Path, target: Path, kind: str, name: str, subjects: Collection[str], context: Context, scanner: Scanner
+) -> Safe:
+    """Write the safe copy of ``source`` to ``target`` and scan it for every identifier of the whole delivery.
+
+    Where the format or the scan refuses, ``target`` is gone on return and the result carries the findings alone.
+    """
+    safe = FORMATS[kind].make_safe(source, target, name, context)
+    if not refused(safe.findings):
+        safe = replace(safe, findings=(*safe.findings, *scanner.scan(target, subjects)))
+    if refused(safe.findings):
+        target.unlink(missing_ok=True)
+        return replace(safe, sha256="", size=0)
+    return safe
+
+
+class References:
+    """Where a file's name in a table leads: by its path in the delivery, or by its bare name where only one file has
+    it."""
+
+    def __init__(self, names: Iterable[tuple[str, str]]) -> None:
+        """``names``: (path in the delivery, output name)."""
+        self._outputs: dict[str, set[str]] = {}
+        for path, name in names:
+            for key in {_fold(path), _fold(PurePosixPath(path).name), _fold(PurePosixPath(path).stem)}:
+                self._outputs.setdefault(key, set()).add(name)
+
+    def __call__(self, name: str) -> str | None:
+        """The output name, or None where no file or more than one is meant."""
+        found = self._outputs.get(_fold(name.replace("\\", "/").removeprefix("./")), set())
+        return next(iter(found)) if len(found) == 1 else None
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFC", name.strip()).casefold()
+
+
+def make_safe(site: Site, shard: str) -> dict[str, int]:
+    """Make the files of one shard safe and scan them, in landing's scratch (``safe/f12``).
+
+    Each attempt writes below a folder of its own and renames: the bytes are a function of input and keys, so that an
+    orphan's late rename puts the same bytes under the name.
+    """
+    delivery, lease = lease_of(site, shard)
+    if isinstance(lease, dict):
+        return lease
+    with site.catalogue.read() as connection:
+        files = files_of_shard(connection, lease, State.WAITING)
+        everything = files_of_delivery(connection, delivery.id)
+        subjects = subjects_of(connection, delivery.id)
+        identifiers = identifiers_of(connection, site.keys, delivery.id)
+    context = site.context(_references(site, everything) if any(f.kind == "table" for f in files) else nowhere)
+    scanner = compile_scanner(identifiers)
+    received = site.received(delivery)
+    own = received / "safe" / f"s{lease.number}.a{lease.attempt}"
+    own.mkdir(parents=True, exist_ok=True)
+    made: dict[int, Safe] = {}
+    for number, file in enumerate(files, 1):
+        target = own / f"f{file.id}"
+        made[file.id] = make_file_safe(
+            received / str(file.landing),
+            target,
+            str(file.kind),
+            str(file.name),
+            subjects.get(file.id, ()),
+            context,
+            scanner,
+        )
+        if made[file.id].sha256:
+            target.replace(received / "safe" / target.name)
+        if number % _CHECK_EVERY == 0:
+            lease.check()
+    own.rmdir()
+    counts = {"files": len(files), "bytes": sum(safe.size for safe in made.values())}
+    with lease.finish(counts) as moves:
+        moves.set_files(
+            {"id": file_id, "safe_sha256": safe.sha256, "safe_size": safe.size}
+            for file_id, safe in made.items()
+            if safe.sha256
+        )
+        counts["quarantined"] = quarantine(moves, "make_safe", [(i, safe.findings) for i, safe in made.items()])
+    return counts
+
+
+def _references(site: Site, files: Sequence[FileRow]) -> References:
+    paths = paths_of(site.keys, files)
+    return References((paths[file.id], str(file.name)) for file in files if file.name)

@@ -1,0 +1,134 @@
+"""Inside landing: archives become their members, bytes seen before are duplicates; the rest is cut into shards."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from collecte.catalogue import (
+    Change,
+    DeliveryRow,
+    FileRow,
+    Moves,
+    NewFile,
+    ShardRef,
+    cut,
+    files_of_delivery,
+    first_with_sha256,
+    plan,
+)
+from collecte.findings import Finding, refused
+from collecte.receive import Member, SameBytes, Unpacked, archive_kind, same_bytes
+from collecte.receive import unpack as unpack_archive
+from collecte.records import State
+from collecte.steps.find import ADMINISTRATIVE
+from collecte.steps.moving import quarantine, whole_lease
+from collecte.steps.site import Site
+
+#: A shard of harvesting reads headers only.
+HARVEST_BYTES, HARVEST_FILES = 40_000_000_000, 10_000
+
+
+def unpack(site: Site, labels: Sequence[str]) -> list[ShardRef]:
+    """Unpack the archives of these deliveries, mark duplicates, and name the shards to harvest."""
+    return [ref for label in labels for ref in _unpack(site, label)]
+
+
+def _unpack(site: Site, label: str) -> list[ShardRef]:
+    delivery, lease = whole_lease(site, label, "unpack")
+    if not isinstance(lease, dict):
+        with site.catalogue.read() as connection:
+            files = files_of_delivery(connection, delivery.id, State.WAITING)
+        received = site.received(delivery)
+        opened = _open_archives(site, received, files, lease.attempt)
+        counts = Counter[str](files=len(files), archives=len(opened))
+        with lease.finish(counts) as moves:
+            _record(site, delivery, moves, files, opened, counts)
+    with site.catalogue.transaction() as connection:
+        waiting = files_of_delivery(connection, delivery.id, State.WAITING)
+        pieces = cut([(file.id, file.size) for file in waiting], HARVEST_BYTES, HARVEST_FILES)
+        return plan(connection, delivery.id, "harvest", pieces)
+
+
+def _open_archives(
+    site: Site, received: Path, files: Sequence[FileRow], attempt: int
+) -> Mapping[int, tuple[str, Unpacked]]:
+    """The archives among the files by id: the folder of their members in landing (``x12.a1``), and what was in them."""
+    opened = {}
+    for file in files:
+        source = received / str(file.landing)
+        if file.kind != ADMINISTRATIVE and archive_kind(source):
+            folder = f"x{file.id}.a{attempt}"
+            (received / folder).mkdir(exist_ok=True)
+            opened[file.id] = (folder, unpack_archive(source, received / folder, site.challenge.archives))
+    return opened
+
+
+def _record(
+    site: Site,
+    delivery: DeliveryRow,
+    moves: Moves,
+    files: Sequence[FileRow],
+    opened: Mapping[int, tuple[str, Unpacked]],
+    counts: Counter[str],
+) -> None:
+    """Members, verdicts on archives, administrative files, duplicates: one transaction."""
+    judged: list[tuple[int, Sequence[Finding]]] = []
+    changes = [Change(f.id, State.REJECTED, "DELIVERY-ADMINISTRATIVE") for f in files if f.kind == ADMINISTRATIVE]
+    counts["administrative"] = len(changes)
+    bytes_of = {f.id: str(f.sha256) for f in files if f.kind != ADMINISTRATIVE and f.id not in opened}
+    for archive_id, (folder, unpacked) in opened.items():
+        judged.append((archive_id, unpacked.findings))
+        if refused(unpacked.findings):
+            continue
+        changes.append(Change(archive_id, State.SUPERSEDED, "ARCHIVE-UNPACKED"))
+        ids = _add_members(site, moves, archive_id, folder, unpacked.members)
+        counts["members"] += len(ids)
+        for member in unpacked.members:
+            judged.append((ids[member.number], member.findings))
+            if member.is_archive:
+                changes.append(Change(ids[member.number], State.SUPERSEDED, "ARCHIVE-UNPACKED"))
+            elif not refused(member.findings):
+                bytes_of[ids[member.number]] = member.sha256
+    for file_id, first, same in _same_bytes(site, delivery, moves, bytes_of):
+        judged.append((file_id, [same.finding] if same.finding else []))
+        if same.becomes == "duplicate":
+            changes.append(Change(file_id, State.DUPLICATE, "FILE-DUPLICATE", first))
+            counts["duplicates"] += 1
+    counts["quarantined"] = quarantine(moves, "unpack", judged)
+    moves.move(changes)
+
+
+def _add_members(
+    site: Site, moves: Moves, archive_id: int, folder: str, members: Sequence[Member]
+) -> Mapping[int, int]:
+    """Register an archive's members and those of the archives in it: the file id of each, by its number."""
+    ids: dict[int, int] = {}
+    outer = [member for member in members if member.archive is None]
+    inner = [member for member in members if member.archive is not None]
+    for level in (outer, inner):
+        new = [
+            NewFile(
+                member.path,
+                member.size,
+                origin=archive_id if member.archive is None else ids[member.archive],
+                sha256=member.sha256 or None,
+                landing=f"{folder}/{member.target.name}" if member.target else None,
+            )
+            for member in level
+        ]
+        ids |= zip((member.number for member in level), moves.add_files(site.keys, new), strict=True)
+    return ids
+
+
+def _same_bytes(
+    site: Site, delivery: DeliveryRow, moves: Moves, bytes_of: Mapping[int, str]
+) -> Iterator[tuple[int, int, SameBytes]]:
+    """The files whose bytes were there before, with the id of the file that had them: here, at this centre, or at
+    another."""
+    shas = set(bytes_of.values())
+    of_centre = first_with_sha256(moves.connection, site.challenge.id, shas, centre_id=delivery.centre_id)
+    anywhere = first_with_sha256(moves.connection, site.challenge.id, shas)
+    for file_id, sha256 in sorted(bytes_of.items()):
+        seen = of_centre[sha256] if of_centre[sha256].file_id != file_id else anywhere[sha256]
+        if seen.file_id != file_id:
+            yield file_id, seen.file_id, same_bytes(seen.state, same_centre=seen.centre_id == delivery.centre_id)

@@ -1,0 +1,28 @@
+"""Do the facts hold up? Great Expectations, once for each delivery; a failed expectation is a finding on the files it
+names."""
+
+from collections import defaultdict
+
+from collecte.facts import read_facts
+from collecte.findings import Finding
+from collecte.quality import validate as judge
+from collecte.steps.moving import quarantine, whole_lease
+from collecte.steps.site import Site
+
+
+def validate(site: Site, label: str) -> dict[str, int]:
+    """Judge one delivery's facts by the suites in expectations/."""
+    delivery, lease = whole_lease(site, label, "validate")
+    if isinstance(lease, dict):
+        return lease
+    facts = read_facts(sorted((site.received(delivery) / "facts").glob("*.parquet")))
+    verdict = judge(facts, site.challenge)
+    by_file = defaultdict[int | None, list[Finding]](list)
+    for file_id, finding in verdict.findings:
+        by_file[file_id].append(finding)
+    counts = {"files": len(facts), "passed": verdict.passed, "failed": verdict.failed}
+    with lease.finish(counts) as moves:
+        moves.add_findings("validate", [(None, finding) for finding in by_file.pop(None, [])])
+        judged = [(file_id, found) for file_id, found in by_file.items() if file_id is not None]
+        counts["quarantined"] = quarantine(moves, "validate", judged)
+    return counts
