@@ -1,0 +1,11 @@
+"""Do the facts hold up? Great Expectations' suites of ``expectations/``, run over a delivery's facts; what fails
+becomes a finding on the file that it names.
+
+A suite file says what is expected; its ``meta`` names the finding, whose texts stand in ``findings.yaml``. Thresholds
+come from the challenge file (``quality``).
+"""
+
+from collecte.quality.suites import Expected, Suite, load_suites, parameters
+from collecte.quality.validate import Validation, validate
+
+__all__ = ["Expected", "Suite", "Validation", "load_suites", "parameters", "validate"]
