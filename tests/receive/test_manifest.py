@@ -242,6 +242,9 @@ def test_a_name_that_two_files_could_be_is_absent_rather_than_guessed() -> None:
     result = reconcile(deposit("im1", "Im1"), [parse(f"{A}  IM1\n")])
     assert result.expected == {}
     assert result.absent == ("IM1",)
+    two = reconcile(deposit("im1"), [parse(f"{A}  IM1\n{B}  Im1\n")])
+    assert two.expected == {}
+    assert two.absent == ("IM1", "Im1")
     twins = reconcile(deposit("im1", "IM1"), [parse(f"{A}  IM1\n{B}  im1\n")])
     assert {path: e.hex for path, e in twins.expected.items()} == {"envoi/IM1": A, "envoi/im1": B}
 

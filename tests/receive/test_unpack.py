@@ -280,8 +280,7 @@ def test_documents_images_and_lone_gzips_are_no_archives(tmp_path: Path) -> None
     (tmp_path / "bz2").write_bytes(b"BZh9" + RANDOM)
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "zeros").write_bytes(bytes(1024))
-    header = tarfile.TarInfo("x").tobuf()
-    (tmp_path / "dicom").write_bytes(header[:128] + b"DICM" + header[132:])
+    (tmp_path / "dicom").write_bytes(b"PK\x03\x04" + bytes(124) + b"DICM")
     others = [tmp_path / name for name in ("nii.gz", "gz", "bz2", "empty", "zeros", "dicom")]
     assert [archive_kind(path) for path in (*documents, *others)] == [None] * 10
 
@@ -450,6 +449,13 @@ def test_a_tar_header_that_announces_gigabytes_does_not_fill_the_memory(kind: by
         for _ in range(400):
             tar.write(bytes(1_000_000))
     assert peak(tmp_path / "t", tmp_path / "out") == ("ARCHIVE-DAMAGED", True)
+
+
+def test_a_member_that_is_read_over_counts_too(tmp_path: Path) -> None:
+    label = tarfile.TarInfo("label")
+    label.type = b"V"
+    tar_of(tmp_path / "t", [("a", b"1"), (label, bytes(5_000_000)), ("b", b"2")], "w:gz")
+    whole_refused(tmp_path / "t", tmp_path, "ARCHIVE-RATIO")
 
 
 def test_a_sparse_member_that_is_nothing_but_holes_is_refused_by_its_growth(tmp_path: Path) -> None:

@@ -18,17 +18,8 @@ from collecte.receive.complete import (
 from collecte.receive.corrections import Candidate, Correction, corrections, of_older
 from collecte.receive.drop import Deposit, Entry, Refusal, deliveries, listing_digest
 from collecte.receive.duplicates import SameBytes, same_bytes
-from collecte.receive.manifest import (
-    Expected,
-    Manifest,
-    Reconciled,
-    find_manifests,
-    is_manifest,
-    parse_manifest,
-    reconcile,
-    replaced_paths,
-    verify_digest,
-)
+from collecte.receive.manifest import Expected, Manifest, find_manifests, is_manifest, parse_manifest
+from collecte.receive.reconcile import Reconciled, reconcile, replaced_paths, verify_digest
 from collecte.receive.refusals import (
     changed_while_read,
     empty,

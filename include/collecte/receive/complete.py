@@ -27,7 +27,8 @@ from typing import Literal
 from collecte.challenge import Arrival
 from collecte.findings import Finding
 from collecte.receive.drop import Deposit, Entry
-from collecte.receive.manifest import Manifest, Reconciled, reconcile
+from collecte.receive.manifest import Manifest
+from collecte.receive.reconcile import Reconciled, reconcile
 
 #: How far two equal looks must lie apart before a manifest without sizes is believed. Seconds.
 SETTLE_SECONDS = 20

@@ -10,9 +10,7 @@ understood                   forms
                              which file it replaces; separated by comma, semicolon, tab or bar
 ===========================  ==========================================================================================
 
-UTF-8, UTF-16 with its mark, or Latin-1; LF or CRLF; ``./`` before names; ``/`` or ``\\`` between folders. Names are
-compared with the listing exactly, then as Unicode would have them (NFC), then without case, and only where one file
-alone fits.
+UTF-8, UTF-16 with its mark, or Latin-1; LF or CRLF; ``./`` before names; ``/`` or ``\\`` between folders.
 
 A line that cannot be read is a finding with its number, never with its content. ``l. 3, 7`` as the place of a finding
 reads in French (ligne) as in English (line).
@@ -22,7 +20,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -62,7 +60,6 @@ _CERTUTIL = re.compile(
     re.IGNORECASE,
 )
 _ESCAPES = {r"\\": "\\", r"\n": "\n", r"\r": "\r"}
-_ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]?")
 
 #: The strongest first: where a table gives several, the first one is compared.
 _DIGEST_COLUMNS = ("sha256", "sha512", "sha1", "md5", "hash")
@@ -108,28 +105,6 @@ class Manifest:
 
     def __repr__(self) -> str:
         return f"Manifest({len(self.entries)} entries, {len(self.findings)} findings)"
-
-
-@dataclass(frozen=True)
-class Reconciled:
-    """A listing held against its manifests. IDENTIFYING: all but ``findings``.
-
-    ``expected``: for the path (relative to the drop) of a listed file, what is expected of it. ``absent``: names that
-    are listed and not there. ``differing``: paths whose size is not the listed one. ``unlisted``: paths that no
-    manifest names, where one speaks for the whole delivery. ``findings`` are the delivery's, ``file_findings`` those
-    of one path.
-    """
-
-    expected: Mapping[str, Expected] = field(default_factory=dict)
-    absent: tuple[str, ...] = ()
-    differing: tuple[str, ...] = ()
-    unlisted: tuple[str, ...] = ()
-    whole: bool = False
-    findings: tuple[Finding, ...] = ()
-    file_findings: tuple[tuple[str, Finding], ...] = ()
-
-    def __repr__(self) -> str:
-        return f"Reconciled({len(self.expected)} expected, {len(self.absent)} absent, {len(self.unlisted)} unlisted)"
 
 
 def find_manifests(deposit: Deposit) -> tuple[Entry, ...]:
@@ -178,64 +153,6 @@ def parse_manifest(data: bytes, name: str) -> Manifest:
     folder, _, own = name.rpartition("/")
     parsed = _parse_table(text) if _TABLE.fullmatch(own) else _parse_sums(text, own)
     return replace(parsed, path=name, whole=parsed.whole and not folder)
-
-
-def reconcile(deposit: Deposit, manifests: Iterable[Manifest], ignore: Iterable[str] = ()) -> Reconciled:
-    """A delivery's listing held against its manifests (the first that names a file decides).
-
-    ``ignore``: paths relative to the drop that no manifest needs to name: the manifests themselves and the markers.
-    """
-    manifests = tuple(manifests)
-    present = (*deposit.entries, *(refusal.entry for refusal in deposit.refusals))
-    found = {deposit.relative(entry): entry for entry in present}
-    expected: dict[str, Expected] = {}
-    absent: dict[str, int] = {}
-    whole = False
-    for manifest in manifests:
-        matched, missing = _match(manifest, found, deposit.folder)
-        # `sha256sum * > SHA256SUMS` lists the manifest itself, unfinished: what it says of itself cannot be true.
-        matched.pop(manifest.path, None)
-        for relative, said in matched.items():
-            expected.setdefault(found[relative].path, said)
-        absent.update(missing)
-        whole = whole or (manifest.whole and bool(matched or missing))
-    ignored = set(ignore)
-    unlisted = tuple(
-        entry.path for entry in deposit.entries if whole and entry.path not in expected and entry.path not in ignored
-    )
-    differing = tuple(
-        entry.path
-        for entry in deposit.entries
-        if entry.path in expected and expected[entry.path].size not in (None, entry.size)
-    )
-    findings = [finding for manifest in manifests for finding in manifest.findings]
-    if absent:
-        findings.append(Finding("MANIFEST-FILE-ABSENT", place=_place(absent.values()), count=len(absent)))
-    file_findings = [(path, Finding("MANIFEST-FILE-UNLISTED")) for path in unlisted]
-    # Where a digest is given too, it decides: a size in kilobytes does not make the bytes wrong.
-    file_findings += [(path, Finding("MANIFEST-SIZE-DIFFERS")) for path in differing if not expected[path].hex]
-    return Reconciled(expected, tuple(absent), differing, unlisted, whole, tuple(findings), tuple(file_findings))
-
-
-def verify_digest(expected: str, digests: Mapping[str, str]) -> Finding | None:
-    """The finding of a file whose bytes are not those of the manifest, or None.
-
-    ``expected``: ``algorithm:hex``, as :attr:`Expected.digest` gives it. ``digests``: hex by algorithm, as received.
-
-    Raises:
-        KeyError: the algorithm is not among ``digests``.
-    """
-    algorithm, _, wanted = expected.partition(":")
-    return None if digests[algorithm].lower() == wanted else Finding("MANIFEST-HASH-DIFFERS")
-
-
-def replaced_paths(deposit: Deposit, base: str, replaces: str) -> tuple[str, ...]:
-    """The paths relative to the drop that a manifest's ``replaces`` may mean: within its own folder, or from the
-    drop's top. ``base`` is the manifest's.
-    """
-    cleaned = _clean(replaces.replace("\\", "/"))
-    within = "/".join(part for part in ("" if deposit.loose else deposit.folder, base, cleaned) if part)
-    return tuple(dict.fromkeys((within, cleaned)))
 
 
 # Reading
@@ -362,7 +279,7 @@ def _all_known(header: Iterable[str]) -> bool:
 
 
 def _meaning(title: str) -> str | None:
-    plain = "".join(c for c in unicodedata.normalize("NFKD", _readable(title)).lower() if c.isascii() and c.isalnum())
+    plain = "".join(c for c in unicodedata.normalize("NFKD", readable(title)).lower() if c.isascii() and c.isalnum())
     return _titles().get(plain)
 
 
@@ -394,109 +311,35 @@ class _Collector:
         if name is None or "\0" in name or ".." in name.replace("\\", "/").split("/"):
             self.unreadable.append(line)
             return
-        known = self.entries.setdefault(_clean(name), replace(expected, line=line))
+        known = self.entries.setdefault(clean(name), replace(expected, line=line))
         if (known.hex, known.size) != (expected.hex, expected.size):
             self.disagreeing.append(line)
 
     def findings(self) -> tuple[Finding, ...]:
         found = []
         if self.unreadable:
-            found.append(Finding("MANIFEST-LINE-UNREADABLE", _place(self.unreadable), len(self.unreadable)))
+            found.append(Finding("MANIFEST-LINE-UNREADABLE", lines_place(self.unreadable), len(self.unreadable)))
         if self.disagreeing:
-            found.append(Finding("MANIFEST-LINES-DISAGREE", _place(self.disagreeing), len(self.disagreeing)))
+            found.append(Finding("MANIFEST-LINES-DISAGREE", lines_place(self.disagreeing), len(self.disagreeing)))
         if not self.entries and not found:
             found.append(Finding("MANIFEST-UNREADABLE"))
         return tuple(found)
 
 
-def _place(lines: Iterable[int]) -> str:
+def lines_place(lines: Iterable[int]) -> str:
     """``l. 3, 7``: the first lines, non-identifying; reads in both languages."""
     ordered = sorted(lines)
     return "l. " + ", ".join(map(str, ordered[:_LINES_NAMED])) + (" …" if len(ordered) > _LINES_NAMED else "")
 
 
-# Comparing names
-
-
-def _match(manifest: Manifest, found: Mapping[str, Entry], folder: str) -> tuple[dict[str, Expected], dict[str, int]]:
-    """What is expected of each path of the listing, and the lines of the names that fit none."""
-    wanted = dict(zip(_within_delivery(manifest, found, folder), manifest.entries.values(), strict=True))
-    matched: dict[str, Expected] = {}
-    left = set(found)
-    for form in (_clean, _unicode, _caseless):
-        for name, relative in _unambiguous(wanted, left, form):
-            matched[relative] = wanted.pop(name)
-            left.discard(relative)
-    return matched, {name: expected.line for name, expected in wanted.items()}
-
-
-def _unambiguous(names: Iterable[str], paths: Iterable[str], form: Callable[[str], str]) -> list[tuple[str, str]]:
-    """Pairs of a name and a path that are alike under ``form``, where no other name and no other path is."""
-    by_form: dict[str, list[str]] = {}
-    for path in paths:
-        by_form.setdefault(form(path), []).append(path)
-    claims: dict[str, list[str]] = {}
-    for name in names:
-        claims.setdefault(form(name), []).append(name)
-    return [
-        (claimants[0], by_form[key][0])
-        for key, claimants in claims.items()
-        if len(claimants) == 1 and len(by_form.get(key, ())) == 1
-    ]
-
-
-def _within_delivery(manifest: Manifest, found: Mapping[str, Entry], folder: str) -> Iterator[str]:
-    """The names of a manifest as paths within the delivery: without the root of the machine it was made on, or without
-    the delivery's own folder, where they were listed with it."""
-    names = list(manifest.entries)
-    prefix = f"{manifest.base}/" if manifest.base else ""
-    known = {_caseless(path) for path in found}
-    skip = _root(names, known, prefix)
-    for name in names:
-        if skip is not None:
-            yield prefix + "/".join(_parts(name)[skip:])
-            continue
-        inside = _clean(name).removeprefix(f"{folder}/")
-        if inside != _clean(name) and _caseless(prefix + _clean(name)) not in known:
-            yield prefix + inside
-        else:
-            yield prefix + _clean(name)
-
-
-def _root(names: list[str], known: set[str], prefix: str) -> int | None:
-    """How many leading parts of absolute names (``C:\\export\\…``) are the other machine's: those that leave the most
-    files of this delivery. None where the names are relative."""
-    if not names or not all(_ABSOLUTE.match(name) for name in names):
-        return None
-    parts = [_parts(name) for name in names]
-    shortest = min(map(len, parts))
-    common = next((i for i in range(shortest - 1) if len({part[i] for part in parts}) > 1), shortest - 1)
-    return max(
-        range(common + 1), key=lambda skip: sum(_caseless(prefix + "/".join(part[skip:])) in known for part in parts)
-    )
-
-
-def _parts(name: str) -> list[str]:
-    return [part for part in name.replace("\\", "/").split("/") if part]
-
-
-def _clean(name: str) -> str:
+def clean(name: str) -> str:
     """A name without ``./`` before it."""
     while name.startswith(("./", ".\\")):
         name = name[2:]
     return name
 
 
-def _unicode(name: str) -> str:
-    """A name as Unicode would have it: NFC, bytes that are no UTF-8 read as Latin-1, ``/`` between folders."""
-    return unicodedata.normalize("NFC", _readable(_clean(name))).replace("\\", "/").rstrip("\r")
-
-
-def _caseless(name: str) -> str:
-    return unicodedata.normalize("NFC", _unicode(name).casefold())
-
-
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """Text in which bytes that are no UTF-8 are read as Windows and Latin-1 have them."""
     if text.isascii() or not any("\udc80" <= c <= "\udcff" for c in text):
         return text

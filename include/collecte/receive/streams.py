@@ -53,7 +53,7 @@ class OverLimit(Refused):
 
 @dataclass
 class Budget:
-    """What has come out of an archive of ``packed`` bytes so far, nested ones included, against the challenge's limits."""
+    """What came out of an archive of ``packed`` bytes so far, nested ones included, against the challenge's limits."""
 
     limits: ArchiveLimits
     packed: int
@@ -85,9 +85,9 @@ class Budget:
 
 @dataclass(frozen=True)
 class Item:
-    """One entry that is to be a member. IDENTIFYING: ``path``. ``size``: bytes, as announced. ``content``: open until the
-    next item is asked for; None where ``finding`` refuses it. ``independent``: whether others are readable where this one
-    is broken.
+    """One entry that is to be a member. IDENTIFYING: ``path``. ``size``: bytes, as announced. ``content``: open until
+    the next item is asked for; None where ``finding`` refuses it. ``independent``: whether others are readable where
+    this one is broken.
     """
 
     path: str

@@ -3,7 +3,7 @@
 import bz2
 import gzip
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -15,7 +15,7 @@ from collecte.receive.streams import CHUNK, HEADER_BYTES, Budget, Guarded, Item,
 BLOCK = 512
 
 
-def tar_items(archive: Path, budget: Budget) -> Iterator[Item]:
+def tar_items(archive: Path, budget: Budget) -> Generator[Item, None, None]:
     """The members of a tar; folders are none.
 
     Raises:

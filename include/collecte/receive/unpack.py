@@ -24,6 +24,7 @@ import os
 import re
 import secrets
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Literal
@@ -148,8 +149,9 @@ def _unpack(archive: Path, run: _Run, depth: int, inside: int | None) -> None:
     if kind == "foreign":
         raise Refused(Finding("ARCHIVE-FORMAT-UNKNOWN"))
     first = len(run.members)
-    with reading():
-        for item in zip_items(archive, run.budget) if kind == "zip" else tar_items(archive, run.budget):
+    items = zip_items(archive, run.budget) if kind == "zip" else tar_items(archive, run.budget)
+    with reading(), closing(items):
+        for item in items:
             member = _take(item, run, inside)
             run.members.append(member)
             _nested(member, run, depth)

@@ -2,7 +2,7 @@
 
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,11 +15,12 @@ _DIRECTORY_BYTES_A_MEMBER = 512
 _METHODS = frozenset({0, 8, 12})
 
 
-def zip_items(archive: Path, budget: Budget) -> Iterator[Item]:
+def zip_items(archive: Path, budget: Budget) -> Generator[Item, None, None]:
     """The members of a zip; folders are none.
 
     Raises:
-        Refused: it is encrypted, damaged, hostile or over a limit; before its first member, but for what only reading shows.
+        Refused: it is encrypted, damaged, hostile or over a limit. But for what only reading shows, that is known
+            before its first member.
     """
     room = HEADER_BYTES + budget.limits.members * _DIRECTORY_BYTES_A_MEMBER
     with archive.open("rb") as file, zipfile.ZipFile(Guarded(file, room, budget.limits)) as opened:
