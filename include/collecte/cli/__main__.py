@@ -1,0 +1,5 @@
+"""``python -m collecte.cli``: the ``collecte`` command."""
+
+from collecte.cli import main
+
+main()

@@ -1,0 +1,123 @@
+"""A whole challenge without Airflow: three drops on real servers, a catalogue, zones, the HDH bucket."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from collecte.catalogue import open_catalogue
+from collecte.challenge import Challenge, load
+from collecte.keys import Keys
+from collecte.settings import HOME, Settings
+from collecte.steps import Site, open_site
+from collecte.transport import Endpoint, load_endpoint
+from demo import servers
+from demo.servers import S3Server
+
+CENTRES = ("arvel", "belcombe", "corvane")
+
+
+@dataclass(frozen=True)
+class World:
+    """One installation: its settings as the environment gives them, and the site of each centre."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.from_environment(self.environment)
+
+    @property
+    def connect(self) -> Callable[[str], Endpoint]:
+        return partial(load_endpoint, settings=self.settings)
+
+    @property
+    def challenge(self) -> Challenge:
+        return load(self.settings.challenges / "demo.yaml")
+
+    def site(self, centre: str) -> Site:
+        return open_site("demo", centre, self.settings, self.connect)
+
+    @property
+    def sites(self) -> Mapping[str, Site]:
+        return {centre: self.site(centre) for centre in CENTRES}
+
+    def command(self, *arguments: str) -> "subprocess.Popen[str]":
+        """The ``collecte`` command in a process of its own, as a user starts it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "collecte.cli", *arguments],
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+@pytest.fixture
+def make_world(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], World]]:
+    """Makes installations: each with drops, bucket, catalogue and zones of its own; all with the same keys."""
+    keys = tmp_path / "keys.json"
+    Keys.new().save(keys)
+    monkeypatch.setenv("COLLECTE_KEYS_DEMO", str(keys))
+    with ExitStack() as running:
+        yield lambda: _world(running, s3, tmp_path / f"world{len(list(tmp_path.glob('world*')))}", keys)
+
+
+@pytest.fixture
+def world(make_world: Callable[[], World]) -> World:
+    return make_world()
+
+
+def _world(running: ExitStack, s3: S3Server, folder: Path, keys: Path) -> World:
+    folder.mkdir()
+    hdh, drop = (f"{name}-{os.urandom(6).hex()}" for name in ("hdh", "belcombe"))
+    s3.create_buckets(hdh, drop)
+    connections = {
+        "demo_s3_belcombe": _aws(s3),
+        "demo_hdh": _aws(s3),
+        "demo_sftp_arvel": _sftp(running, folder, "arvel"),
+        "demo_sftp_corvane": _sftp(running, folder, "corvane"),
+    }
+    (folder / "connections.json").write_text(json.dumps(connections))
+    challenges = folder / "challenges"
+    challenges.mkdir()
+    text = (HOME / "include" / "challenges" / "demo.yaml").read_text("utf-8")
+    text = text.replace("path: hdh-demo", f"path: {hdh}").replace("path: belcombe/depot", f"path: {drop}/depot")
+    (challenges / "demo.yaml").write_text(text, "utf-8")
+    environment = {
+        "COLLECTE_CATALOGUE": f"sqlite:///{folder / 'catalogue.db'}",
+        "COLLECTE_LANDING": (folder / "landing").as_uri(),
+        "COLLECTE_CURATED": (folder / "curated").as_uri(),
+        "COLLECTE_CHALLENGES": str(challenges),
+        "COLLECTE_CONNECTIONS": str(folder / "connections.json"),
+        "COLLECTE_KEYS_DEMO": str(keys),
+    }
+    open_catalogue(environment["COLLECTE_CATALOGUE"], upgrade=True).close()
+    return World(folder, environment)
+
+
+def _aws(s3: S3Server) -> dict[str, object]:
+    extra = {"endpoint_url": s3.endpoint_url, "region_name": "us-east-1"}
+    return {"conn_type": "aws", "login": s3.access_key, "password": s3.secret_key, "extra": extra}
+
+
+def _sftp(running: ExitStack, folder: Path, centre: str) -> dict[str, object]:
+    root = folder / "sftp" / centre
+    (root / "depot").mkdir(parents=True)
+    server = running.enter_context(servers.sftp_server(root, folder / f"{centre}.state", user=centre, password="drop"))
+    return {
+        "conn_type": "sftp",
+        "host": server.host,
+        "port": server.port,
+        "login": centre,
+        "password": "drop",
+        "extra": {"host_key": server.host_key},
+    }
