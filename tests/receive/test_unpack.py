@@ -285,6 +285,11 @@ def test_documents_images_and_lone_gzips_are_no_archives(tmp_path: Path) -> None
     assert [archive_kind(path) for path in (*documents, *others)] == [None] * 10
 
 
+@pytest.mark.parametrize("name", ["PK\x05\x06", "PK\x03\x04", "BZh9", "Rar!\x1a\x07", "7z"])
+def test_a_tar_whose_first_name_looks_like_another_sign_is_a_tar(name: str, tmp_path: Path) -> None:
+    assert archive_kind(tar_of(tmp_path / "t", [(name, b"")])) == "tar"
+
+
 def test_a_nested_archive_is_unpacked_and_a_deeper_one_refused(tmp_path: Path) -> None:
     deepest = zip_of(tmp_path / "3", [("x", RANDOM)]).read_bytes()
     middle = tar_of(tmp_path / "2", [("IM2", b"two"), ("deep.zip", deepest)], "w:gz").read_bytes()

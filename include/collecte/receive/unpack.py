@@ -99,13 +99,16 @@ def archive_kind(path: Path) -> Kind | None:
         head = file.read(BLOCK)
         if head[128:132] == b"DICM":
             return None
+        # First of all by its sum: the first bytes of a tar are a name, which may look like any other sign.
+        if is_tar_header(head):
+            return "tar"
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             return None if is_document(file) else "zip"
         if head.startswith((*_FOREIGN, b"PK\x07\x08PK")):
             return "foreign"
         if head.startswith((b"\x1f\x8b", b"BZh")):
             return "tar" if is_tar_header(first_block(path)) else None
-        return "tar" if is_tar_header(head) else None
+        return None
 
 
 def unpack(archive: Path, into: Path, limits: ArchiveLimits) -> Unpacked:
