@@ -6,13 +6,15 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from collecte.errors import Retry
 from collecte.transport import Endpoint, Entry, Source, Want
 from demo.servers import HOST, S3Server, SftpServer, free_ports, make_key, start, stop, wait_until
 
@@ -120,6 +122,29 @@ def wants(source: Source, folder: Path, *algorithms: str) -> list[Want]:
 
 def want(entry: Entry, folder: Path, name: str = "0", *algorithms: str) -> Want:
     return Want(entry, folder / "in" / name, folder / "part" / name, algorithms or ("sha256",))
+
+
+T = TypeVar("T")
+
+
+def collect(results: Iterable[T], into: list[T], act: Callable[[], object] = lambda: None, after: int = -1) -> None:
+    """Add each result as it comes, so that those before an error count; ``act`` once there are ``after`` of them."""
+    for result in results:
+        into.append(result)
+        if len(into) == after:
+            act()
+
+
+def as_a_task_does(work: Callable[[], T], seconds: float = 60) -> T:
+    """Do it again while it asks to be tried again, as the retries of a task do."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return work()
+        except Retry:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
 
 
 @contextmanager

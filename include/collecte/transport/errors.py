@@ -150,6 +150,8 @@ def of_os(conn_id: str, error: OSError) -> CollecteError:
     if error.errno is not None and error.errno in _OS_PERSON:
         what, remedy = _OS_PERSON[error.errno]
         return NeedsPerson(f"Connection {conn_id}: {what}.", f"{remedy}.")
+    if isinstance(error, ConnectionResetError | BrokenPipeError):
+        return Retry(f"Connection {conn_id}: the connection was lost ({type(error).__name__}).")
     return Retry(f"Connection {conn_id}: no connection ({type(error).__name__}).")
 
 

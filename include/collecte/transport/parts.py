@@ -76,10 +76,7 @@ class PartFile:
         """Bring what came to the disk and note it as a point to go on from."""
         os.fdatasync(self._fd)
         self._synced = self.offset
-        note = _note(self._want.part)
-        fresh = note.with_name(f"{note.name}.new")
-        fresh.write_text(json.dumps({"stamp": self._stamp, "synced": self._synced}), "utf-8")
-        fresh.replace(note)
+        _write_note(self._want.part, self._stamp, self._synced)
 
     def finish(self) -> Mapping[str, str]:
         """Bring the file to the disk and give it its final name; its digests (hex). The batch syncs its folder."""
@@ -113,13 +110,25 @@ def resume_point(part: Path) -> tuple[str, int] | None:
 
 
 def carry_over(part: Path, other: Path) -> None:
-    """Give another name's attempt what ``part`` holds for certain, as a copy: whoever still writes ``part`` cannot touch it.
+    """Give another attempt a copy of what ``part`` holds for certain, which whoever still writes ``part`` cannot touch.
 
-    Nothing happens where nothing is certain; a copy that a kill cuts short is found too short for its note, and not used.
+    Nothing happens where nothing is certain, or where the other writer began another version meanwhile. A copy that a
+    kill cuts short has no note, or is shorter than its note says, and is not used.
     """
-    if resume_point(part) is not None:
-        shutil.copyfile(part, other)
-        shutil.copyfile(_note(part), _note(other))
+    before = resume_point(part)
+    if before is None:
+        return
+    shutil.copyfile(part, other)
+    after = resume_point(part)
+    if after is not None and after[0] == before[0]:
+        _write_note(other, *before)
+
+
+def _write_note(part: Path, stamp: str, synced: int) -> None:
+    note = _note(part)
+    fresh = note.with_name(f"{note.name}.new")
+    fresh.write_text(json.dumps({"stamp": stamp, "synced": synced}), "utf-8")
+    fresh.replace(note)
 
 
 def _note(part: Path) -> Path:
