@@ -330,6 +330,11 @@ def test_an_empty_archive_is_refused(tmp_path: Path) -> None:
     assert codes(unpack(zip_of(tmp_path / "z", []), tmp_path / "out", LIMITS)) == ["ARCHIVE-EMPTY"]
 
 
+def test_bytes_under_the_name_of_a_folder_are_not_lost(tmp_path: Path) -> None:
+    archive = zip_of(tmp_path / "z", [("empty/", b""), ("folder/", b"bytes")])
+    assert inside(unpack(archive, tmp_path / "out", LIMITS)) == [("folder", b"bytes", [])]
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_two_members_of_one_path_are_both_kept_with_a_warning(tmp_path: Path) -> None:
     for archive in (
