@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from collecte.errors import Bug, NeedsPerson, Retry
-from collecte.transport import Destination, Endpoint, Item, open_destination
+from collecte.transport import Destination, Endpoint, Item, Stored, open_destination
 from demo.servers import HOME, S3Server, free_ports, s3_server
 from tests.transport.careless_s3 import Careless, careless_s3
-from tests.transport.conftest import MIB, meanwhile, noise, s3_endpoint
+from tests.transport.conftest import MIB, as_a_task_does, collect, meanwhile, noise, s3_endpoint
 
 
 def item(folder: Path, key: str, data: bytes) -> Item:
@@ -90,10 +90,9 @@ def test_another_object_under_the_key_is_reported_and_kept_and_the_others_arrive
     with opener() as destination:
         list(destination.put([theirs]))
         ours.source.write_bytes(b"ours!!")
-        stored = []
+        stored: list[Stored] = []
         with pytest.raises(NeedsPerson, match=r"another object under s1/x.* To do: "):
-            for one in destination.put([ours, good]):
-                stored.append(one)  # noqa: PERF402
+            collect(destination.put([ours, good]), stored)
 
         assert destination.read("s1/x") == b"theirs"
         assert [one.item for one in stored] == [good]
@@ -167,15 +166,21 @@ def test_a_server_that_checks_is_told_from_one_that_does_not(s3: S3Server, bucke
 
 
 def test_a_server_that_alters_bytes_and_repeats_our_sum_in_head_is_found_out(tmp_path: Path) -> None:
-    with careless_s3(flips_a_bit=True) as careless, open_destination(careless.endpoint, "bucket") as destination:
-        with pytest.raises(NeedsPerson, match="another object under s1/x"):
-            list(destination.put([item(tmp_path, "s1/x", b"content")]))
+    with (
+        careless_s3(flips_a_bit=True) as careless,
+        open_destination(careless.endpoint, "bucket") as destination,
+        pytest.raises(NeedsPerson, match="another object under s1/x"),
+    ):
+        list(destination.put([item(tmp_path, "s1/x", b"content")]))
 
 
 def test_a_server_that_alters_large_files_is_found_out(tmp_path: Path) -> None:
-    with careless_s3(flips_a_bit=True) as careless, open_destination(careless.endpoint, "bucket") as destination:
-        with pytest.raises(NeedsPerson, match="another object under slide"):
-            list(destination.put([item(tmp_path, "slide", noise(MIB) * 65)]))
+    with (
+        careless_s3(flips_a_bit=True) as careless,
+        open_destination(careless.endpoint, "bucket") as destination,
+        pytest.raises(NeedsPerson, match="another object under slide"),
+    ):
+        list(destination.put([item(tmp_path, "slide", noise(MIB) * 65)]))
 
 
 def test_a_server_that_ignores_conditions_overwrites_nothing(tmp_path: Path) -> None:
@@ -360,20 +365,19 @@ def test_a_server_killed_in_the_middle_is_tried_again_and_then_complete(tmp_path
     with s3_server(tmp_path / "data") as server:
         server.create_buckets("bucket")
         with open_destination(s3_endpoint(server), "bucket") as destination:
-            stored = []
+            stored: list[Stored] = []
             with pytest.raises(Retry, match="Connection bucket_test"):
-                for one in destination.put(items):
-                    stored.append(one)
-                    if len(stored) == 20:
-                        os.kill(server.pid, signal.SIGKILL)
+                collect(destination.put(items), stored, lambda: os.kill(server.pid, signal.SIGKILL), after=20)
         assert 20 <= len(stored) < 300
     ports = (server.master_port, server.volume_port, server.filer_port, server.s3_port)
-    with s3_server(tmp_path / "data", ports=ports) as server:
-        with open_destination(s3_endpoint(server), "bucket") as destination:
-            again = list(destination.put(items))
+    with (
+        s3_server(tmp_path / "data", ports=ports) as server,
+        open_destination(s3_endpoint(server), "bucket") as destination,
+    ):
+        again = as_a_task_does(lambda: list(destination.put(items)))
 
-            assert {one.item.key for one in again} == {one.key for one in items}
-            assert len(list(destination.list_keys())) == 300
+        assert {one.item.key for one in again} == {one.key for one in items}
+        assert len(list(destination.list_keys())) == 300
 
 
 def test_an_sftp_connection_is_no_destination_yet() -> None:

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from collecte.errors import CollecteError, NeedsPerson, Retry
-from collecte.transport import Endpoint, open_source
+from collecte.transport import Endpoint, Want, open_source
 from demo.servers import HOST, SftpServer, free_ports, make_key
-from tests.transport.conftest import MIB, Centre, Sshd, holds, meanwhile, noise, sftp_endpoint, wants
+from tests.transport.conftest import MIB, Centre, Sshd, collect, holds, meanwhile, noise, sftp_endpoint, wants
 
 BIG = 300 * MIB
 SECRET_NAME = "DUPONT Jean 1956"
@@ -193,15 +193,14 @@ def test_what_came_before_the_cut_is_reported_and_kept(centre: Centre, tmp_path:
     for number in range(40):
         (centre.root / f"{number:03}").write_bytes(noise(1000))
     _deposit(centre, BIG)
-    done = []
+    done: list[Want] = []
     with open_source(centre.endpoint, "/") as source:
         ordered = wants(source, tmp_path)
         with (
             raises(Retry),
             meanwhile(holds(ordered[-1].part, 50 * MIB), lambda: os.kill(centre.pid, signal.SIGKILL)),
         ):
-            for result in source.fetch(ordered):
-                done.append(result.want)
+            collect((result.want for result in source.fetch(ordered)), done)
 
     assert sorted(done, key=ordered.index) == ordered[:-1]
     assert all(one.target.exists() for one in done)
