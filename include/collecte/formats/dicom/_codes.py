@@ -32,7 +32,9 @@ def clean_code(value: str, scheme: str) -> tuple[str, str, str] | None:
 
 @cache
 def _meanings() -> dict[tuple[str, str], str]:
-    """(scheme, value) → meaning, for the codes of the context groups of PS3.16 that pydicom carries."""
+    """(scheme, value) → meaning (the shortest of several), for the codes of the context groups of PS3.16 that pydicom
+    carries.
+    """
     meanings: dict[tuple[str, str], str] = {}
     for scheme in codes.schemes():
         collection = getattr(codes, scheme)
@@ -41,7 +43,8 @@ def _meanings() -> dict[tuple[str, str], str]:
                 code = getattr(collection, keyword)
             except RuntimeError:  # one keyword, several codes: the entry keeps its value
                 continue
-            if code.meaning.isascii():
+            known = meanings.get((scheme, code.value))
+            if code.meaning.isascii() and (known is None or len(code.meaning) < len(known)):
                 meanings[scheme, code.value] = code.meaning[:_MEANING_LENGTH]
     return meanings
 

@@ -34,8 +34,8 @@ _MEDIA_STORAGE_DIRECTORY = b"1.2.840.10008.1.3.10"
 class Dicom:
     """An open file: its header's bytes and elements; ``source`` goes on with the pixels. IDENTIFYING.
 
-    ``output_encoding`` and ``transfer_syntax`` are those of the output: the source's own, or Explicit VR Little Endian in place of deflated, so
-    that whoever searches the output's bytes sees its text.
+    ``output_encoding`` and ``transfer_syntax`` are those of the output: the source's own, or Explicit VR Little
+    Endian in place of deflated, so that whoever searches the output's bytes sees its text.
     """
 
     source: Source

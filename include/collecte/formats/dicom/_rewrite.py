@@ -93,8 +93,9 @@ def _kept(plan: Plan, element: Element, decision: Decision, encoding: Encoding) 
 
 
 def _may_be_meant(given: str, wanted: str, encoding: Encoding) -> bool:
-    """Whether a value of another VR than its attribute's can be read as the attribute's: text as text, unknown bytes and
-    bulk data as numbers (UN is little endian always: PS3.5, 6.2.2)."""
+    """Whether a value of another VR than its attribute's can be read as the attribute's: text as text, unknown bytes
+    and bulk data as numbers (UN is little endian always: PS3.5, 6.2.2).
+    """
     if wanted in BINARY_SIZES or wanted in BULK_VRS:
         return encoding.little and (given == "UN" or (wanted in BULK_VRS and given in BULK_VRS))
     return given not in BINARY_SIZES

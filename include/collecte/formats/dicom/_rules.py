@@ -1,7 +1,8 @@
 """What becomes of an attribute at its place: table E.1-1 with the challenge's options, then ours, then the allow-list.
 
-Whatever no table names loses its value: it is removed, or, where its IOD demands it, emptied or given a dummy. Where the
-table leaves a choice (``X/Z/D``), the type of the attribute decides, so that the object stays conformant: PS3.15, E.1.1.
+Whatever no table names loses its value: it is removed, or, where its IOD demands it, emptied or given a dummy. Where
+the table leaves a choice (``X/Z/D``), the type of the attribute decides, so that the object stays conformant: PS3.15,
+E.1.1.
 """
 
 from collections.abc import Callable, Iterable
@@ -114,9 +115,10 @@ class Rules:
         retained = any(row[column] == "K" or (row[column] == "C" and vr in ("DA", "DT")) for column in self._columns)
         if retained:
             return self._kept(vr, kind)
-        if row["basic"] == "U":
-            return Action.ITEMS if vr == "SQ" else Action.UID
-        return _resolve(row["basic"], kind)
+        action = Action.UID if row["basic"] == "U" else _resolve(row["basic"], kind)
+        if action in (Action.UID, Action.DUMMY) and vr == "UI":
+            return Action.UID  # a dummy of its own for each UID, so that references to it still hold
+        return Action.ITEMS if action is Action.UID else action
 
     def _kept(self, vr: str, kind: str) -> Action:
         """What keeping means for a VR: UIDs and dates never stay as they are."""

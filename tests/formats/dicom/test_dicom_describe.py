@@ -1,0 +1,85 @@
+"""The facts of a safe copy."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import KEYS, Maker, bundled, element, slice_of, spliced
+from pydicom.dataset import Dataset
+
+from collecte.formats import dicom
+from collecte.pseudonym import Pseudonymiser
+from collecte.records import PatientRef
+
+
+def facts_of(made: Any) -> Any:
+    return dicom.describe(made.target)
+
+
+def test_the_facts_of_a_slice(make: Maker) -> None:
+    pseudonyms = Pseudonymiser(KEYS, "lyon", "CHU")
+    shift = pseudonyms.shift(pseudonyms.subject(PatientRef("IPP0012345")) or "")
+    image = slice_of(ManufacturerModelName="Lutetia 3", BodyPartExamined="HEAD", PatientAge="045Y")
+    assert facts_of(make(image)) == {
+        "sop_class": "1.2.840.10008.5.1.4.1.1.2",
+        "transfer_syntax": "1.2.840.10008.1.2.1",
+        "modality": "CT",
+        "manufacturer": "Fictive Imaging",
+        "model": "Lutetia 3",
+        "body_part": "HEAD",
+        "rows": 8,
+        "columns": 8,
+        "frames": 1,
+        "samples_per_pixel": 1,
+        "bits_allocated": 16,
+        "bits_stored": 12,
+        "photometric": "MONOCHROME2",
+        "pixel_spacing_row_mm": 0.7,
+        "pixel_spacing_column_mm": 0.8,
+        "slice_thickness_mm": 1.5,
+        "study_date": (date(2024, 3, 15) + shift).isoformat(),
+        "patient_sex": "F",
+        "patient_age_years": 45.0,
+        "burned_in_annotation": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("age", "years"), [("006M", 0.5), ("010D", 10 / 365.25), ("052W", 52 * 7 / 365.25), (None, None)]
+)
+def test_ages_are_in_years(make: Maker, age: str | None, years: float | None) -> None:
+    assert facts_of(make(slice_of(PatientAge=age)))["patient_age_years"] == pytest.approx(years)
+
+
+def test_spacing_of_a_detector_an_ultrasound_region_and_a_functional_group(make: Maker) -> None:
+    detector = slice_of(PixelSpacing=None, ImagerPixelSpacing=[0.1, 0.2])
+    region, measures, group = Dataset(), Dataset(), Dataset()
+    region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3
+    region.PhysicalDeltaX, region.PhysicalDeltaY = 0.02, -0.01
+    measures.PixelSpacing, measures.SliceThickness = [0.5, 0.6], "2.5"
+    group.PixelMeasuresSequence = [measures]
+    ultrasound = slice_of(PixelSpacing=None, SequenceOfUltrasoundRegions=[region])
+    enhanced = slice_of(PixelSpacing=None, SliceThickness=None, SharedFunctionalGroupsSequence=[group])
+    spacings = [
+        (facts["pixel_spacing_row_mm"], facts["pixel_spacing_column_mm"])
+        for facts in (facts_of(make(image)) for image in (detector, ultrasound, enhanced))
+    ]
+    assert spacings == [(0.1, 0.2), pytest.approx((0.1, 0.2)), (0.5, 0.6)]
+    assert facts_of(make(enhanced))["slice_thickness_mm"] == 2.5
+
+
+def test_what_the_file_does_not_say_is_none_and_never_a_crash(tmp_path: Path, make: Maker) -> None:
+    odd = [element(0x00180050, "DS", b"thick"), element(0x00280030, "DS", b""), element(0x00101010, "AS", b"old")]
+    facts = facts_of(make(spliced(tmp_path / "in", odd)))
+    absent = ("slice_thickness_mm", "pixel_spacing_row_mm", "patient_age_years", "model", "body_part")
+    assert [facts[column] for column in absent] == [None] * len(absent)
+    (tmp_path / "broken").write_bytes(b"no DICOM")
+    assert set(dicom.describe(tmp_path / "broken").values()) == {None}
+
+
+def test_multi_frame_and_big_endian_numbers(make: Maker) -> None:
+    assert facts_of(make(bundled("MR_small_bigendian.dcm")))["rows"] == 64
+    image = slice_of(NumberOfFrames=3)
+    image.PixelData *= 3
+    assert facts_of(make(image))["frames"] == 3

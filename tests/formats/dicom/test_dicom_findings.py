@@ -1,0 +1,108 @@
+"""Each finding of this kind is raised, in both languages, with its remedy, and shows no value of the file."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import Made, Maker, bundled, context, element, slice_of, spliced, written
+
+import collecte.formats.dicom
+from collecte.findings import Finding
+
+DECLARED = yaml.safe_load((Path(collecte.formats.dicom.__file__).parent / "findings.yaml").read_text("utf-8"))
+SECRET = "Delacroix"
+
+
+def _unreadable(folder: Path, make: Maker) -> Made:
+    return make(spliced(folder / "in", [element(0x00082112, "SQ", b"no items of Delacroix")]))
+
+
+def _truncated(folder: Path, make: Maker) -> Made:
+    path = written(slice_of(), folder / "in")
+    path.write_bytes(path.read_bytes()[:-20])
+    return make(path)
+
+
+def _no_pixels(folder: Path, make: Maker) -> Made:
+    image = slice_of()
+    del image.PixelData
+    return make(image)
+
+
+def _video(folder: Path, make: Maker) -> Made:
+    path = written(slice_of(), folder / "in")
+    path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.4.100"[:20], 1))
+    return make(path)
+
+
+def _overlay(folder: Path, make: Maker) -> Made:
+    image = slice_of()
+    image.add_new(0x60000010, "US", 8)
+    image.add_new(0x60000102, "US", 12)
+    return make(image)
+
+
+CASES = {
+    "DICOM-UNREADABLE": _unreadable,
+    "DICOM-TRUNCATED": _truncated,
+    "DICOM-NO-PIXELS": _no_pixels,
+    "DICOM-INCOMPLETE": lambda folder, make: make(spliced(folder / "in", [element(0x0020000E, "UI", b"")])),
+    "DICOM-NO-SUBJECT": lambda folder, make: make(slice_of(PatientID="ANON")),
+    "DICOM-DIRECTORY": lambda folder, make: make(bundled("DICOMDIR")),
+    "DICOM-SOP-CLASS-NOT-COVERED": lambda folder, make: make(bundled("reportsi.dcm")),
+    "DICOM-TRANSFER-SYNTAX-NOT-COVERED": _video,
+    "DICOM-BURNED-IN": lambda folder, make: make(slice_of(BurnedInAnnotation="YES")),
+    "DICOM-OVERLAY-IN-PIXELS": _overlay,
+    "DICOM-DIRECT-IDENTIFIER-IN-CODED": lambda folder, make: make(slice_of(), context("coded")),
+}
+
+
+def test_every_declared_code_has_a_case() -> None:
+    assert set(DECLARED) == set(CASES)
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_the_case_raises_its_finding_in_both_languages(tmp_path: Path, make: Maker, code: str) -> None:
+    made = CASES[code](tmp_path, make)
+    (finding,) = {f.code: f for f in (*made.harvest.findings, *(made.safe.findings if made.safe else ()))}.values()
+    assert finding.code == code
+    assert finding.refuses
+    assert not made.target.exists()
+    assert list(tmp_path.glob("*.part")) == []
+    for language in ("fr", "en"):
+        told = finding.text(language) + finding.remedy(language)  # type: ignore[arg-type]
+        assert "{" not in told
+        assert SECRET not in told
+        assert len(finding.remedy(language)) > 20  # type: ignore[arg-type]
+
+
+def test_the_uid_of_a_class_that_is_not_the_standards_is_not_told(tmp_path: Path, make: Maker) -> None:
+    made = make(spliced(tmp_path / "in", [element(0x00080016, "UI", b"1.3.6.1.4.1.1956.4.12")]))
+    (finding,) = made.harvest.findings
+    assert finding == Finding("DICOM-SOP-CLASS-NOT-COVERED", values={"uid": "?"})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["reportsi.dcm", "rtplan.dcm", "rtdose_1frame.dcm", "rtstruct.dcm", "waveform_ecg.dcm", "test-SR.dcm"],
+)
+def test_kinds_of_object_that_no_rule_covers_are_refused(make: Maker, name: str) -> None:
+    assert make(bundled(name)).codes == {"DICOM-SOP-CLASS-NOT-COVERED"}
+
+
+def test_make_safe_refuses_on_its_own_what_harvest_refuses(tmp_path: Path) -> None:
+    source, target = written(slice_of(BurnedInAnnotation="YES"), tmp_path / "in"), tmp_path / "out"
+    safe = collecte.formats.dicom.make_safe(source, target, "", context())
+    assert [f.code for f in safe.findings] == ["DICOM-BURNED-IN"]
+    assert (safe.sha256, safe.size, target.exists()) == ("", 0, False)
+
+
+def test_burned_in_text_passes_where_the_challenge_accepts_it(make: Maker) -> None:
+    assert make(slice_of(BurnedInAnnotation="YES"), context(burned_in_annotation="accept")).codes == set()
+
+
+def test_the_french_is_polite_and_uses_its_own_typography() -> None:
+    for code, entry in DECLARED.items():
+        for text in (entry["fr"], entry["remedy"]["fr"]):
+            assert not re.search(r"\w[:;!?»](\s|$)", text), code

@@ -1,0 +1,101 @@
+"""The rule tables against the standard as pydicom knows it, and against a second source."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from pydicom.datadict import dictionary_VR, keyword_for_tag
+from pydicom.uid import UID
+
+from collecte.formats.dicom._rules import TOP, Action, Rules, attribute_type
+from collecte.formats.dicom._tables import by_tag, rows, sop_classes, transfer_syntaxes
+
+ALL = ("retain_longitudinal_modified_dates", "retain_patient_characteristics")
+SECOND_SOURCE = Path(__file__).parent / "second_source.csv"
+
+
+@pytest.mark.parametrize("table", ["e1_1_2026c", "keep", "ours", "identifying"])
+def test_each_tag_stands_under_its_keyword(table: str) -> None:
+    wrong = {row["keyword"] for tag, row in by_tag(table).items() if keyword_for_tag(tag) not in (row["keyword"], "")}
+    assert not wrong
+
+
+def test_the_tables_name_source_edition_and_date() -> None:
+    import collecte.formats.dicom
+
+    for path in (Path(collecte.formats.dicom.__file__).parent / "rules").glob("*.csv"):
+        first = [line for line in path.read_text("utf-8").splitlines() if line.startswith("#")]
+        assert first, path.name
+        assert any("2026-" in line for line in first), path.name
+
+
+def test_the_allow_list_overrides_nothing_that_the_profile_removes() -> None:
+    assert not set(by_tag("keep")) & set(by_tag("e1_1_2026c"))
+
+
+def test_two_sources_of_table_e_1_1_agree() -> None:
+    with SECOND_SOURCE.open(encoding="utf-8", newline="") as file:
+        second = {int(row["tag"], 16): row["does"] for row in csv.DictReader(x for x in file if not x.startswith("#"))}
+    first = {tag: row["basic"].replace("*", "").split("/") for tag, row in by_tag("e1_1_2026c").items()}
+    differing = {tag for tag, does in second.items() if not set(first.get(tag, ())) & LETTERS[does]}
+    assert len(second) > 600
+    assert {keyword_for_tag(tag) for tag in differing} == KNOWN_DIFFERENCES
+
+
+#: What the second source does, as the table's letters; Z allows a value that says nothing (PS3.15, table E.1-1a).
+LETTERS = {"remove": {"X"}, "blank": {"Z"}, "dummy": {"D", "Z"}, "uid": {"U"}}
+#: Where it goes further than the table, which asks for a dummy: removed, or (the UID) replaced.
+KNOWN_DIFFERENCES = {
+    *("FlowIdentifier", "SourceIdentifier", "FrameOriginTimestamp", "EncapsulatedDocument", "CertificateOfSigner"),
+    *("PersonIdentificationCodeSequence", "GraphicAnnotationSequence", "SelectorOBValue", "SelectorUNValue"),
+    "AnnotationGroupUID",
+}
+
+
+def test_every_covered_sop_class_is_an_image_that_the_dictionary_knows() -> None:
+    for row in rows("sop_classes"):
+        name = UID(row["uid"]).name
+        assert name.removesuffix(" (Retired)") in (row["name"], row["uid"]), row["uid"]
+    named = {UID(uid).name for uid in sop_classes()}
+    assert not [
+        name for name in named if any(word in name for word in ("SR", "Presentation State", "RT ", "Waveform", "PDF"))
+    ]
+
+
+def test_no_video_or_referenced_transfer_syntax_is_covered() -> None:
+    names = [UID(uid).name for uid in transfer_syntaxes()]
+    assert not [name for name in names if any(word in name for word in ("MPEG", "HEVC", "JPIP", "SMPTE"))]
+
+
+@pytest.mark.parametrize(
+    ("place", "keyword", "iod", "action"),
+    [
+        (TOP, 0x00080020, "ct-image", Action.SHIFT),  # StudyDate: Z, kept modified by the option
+        (TOP, 0x00100030, "ct-image", Action.EMPTY),  # PatientBirthDate: Z, type 2
+        (TOP, 0x00081030, "ct-image", Action.REMOVE),  # StudyDescription: X, type 3
+        (TOP, 0x00181000, "ct-image", Action.REMOVE),  # DeviceSerialNumber: X/Z/D, type 3
+        (TOP, 0x00181000, "enhanced-ct-image", Action.DUMMY),  # and type 1 in enhanced objects
+        (TOP, 0x00080018, "ct-image", Action.UID),
+        (TOP, 0x00280010, "ct-image", Action.KEEP),
+        (TOP, 0x00091001, "ct-image", Action.REMOVE),
+        (TOP, 0x00700081, "segmentation", Action.EMPTY),  # ContentDescription: unlisted text, type 2
+        (0x00620002, 0x00620005, "segmentation", Action.DUMMY),  # SegmentLabel: unlisted text, type 1
+        (0x00400560, 0x00400551, "vl-whole-slide-microscopy-image", Action.REFERENCE),
+    ],
+)
+def test_what_becomes_of_an_attribute_follows_its_type(place: int, keyword: int, iod: str, action: Action) -> None:
+    assert Rules(ALL, iod).decide(place, keyword).action is action
+
+
+def test_options_never_let_a_uid_or_a_date_stay_as_it_is() -> None:
+    every = (*ALL, "retain_device_identity", "retain_institution_identity")
+    for tag in (*by_tag("e1_1_2026c"), *by_tag("keep")):
+        if keyword_for_tag(tag) and dictionary_VR(tag) in ("UI", "DA", "DT"):
+            assert Rules(every, "ct-image").decide(TOP, tag).action is not Action.KEEP, keyword_for_tag(tag)
+
+
+def test_types_come_from_the_iod_and_the_sequence() -> None:
+    assert attribute_type("ct-image", TOP, 0x00080060) == "1"
+    assert attribute_type("ct-image", TOP, 0x00100010) == "2"
+    assert attribute_type("ct-image", TOP, 0x00104000) == "3"
+    assert attribute_type("ct-image", 0x00081140, 0x00081155) == "1"
