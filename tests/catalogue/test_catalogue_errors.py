@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.engine import make_url
 
-from collecte.catalogue import Catalogue, open_catalogue, tables
+from collecte.catalogue import Catalogue, NewFile, open_catalogue, tables
+from collecte.catalogue.files import insert_files
 from collecte.errors import Bug, NeedsPerson, Retry
+from collecte.keys import Keys
 
 
 def test_a_locked_catalogue_is_tried_again_after_its_time(catalogue: Catalogue, url: str) -> None:
@@ -122,3 +124,11 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 assert count() == 0
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code, url], check=True)
+
+
+def test_a_refused_row_of_a_bulk_copy_shows_no_value(catalogue: Catalogue, keys: Keys) -> None:
+    files = [NewFile("Lot 1/DUPONT", 1, expected="DUPONT" * 30)]  # longer than its column, or without its delivery
+    with pytest.raises(Bug, match="refused a statement") as caught, catalogue.transaction() as connection:
+        insert_files(connection, keys, 999, files)
+    assert "DUPONT" not in str(caught.value)
+    assert caught.value.__suppress_context__

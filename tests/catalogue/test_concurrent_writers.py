@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import text
 
 from collecte.catalogue import (
     Catalogue,
@@ -24,6 +25,7 @@ from collecte.catalogue import (
     totals,
     verify,
 )
+from collecte.errors import Retry
 from collecte.records import State
 
 WRITERS = 4
@@ -135,3 +137,38 @@ def test_deliveries_registered_at_once_get_numbers_of_their_own(
     with catalogue.transaction() as connection:
         assert len(deliveries_of(connection, ensure_centre(connection, "demo", "lyon"))) == WRITERS
         assert verify(connection, "demo") == []
+
+
+def test_of_two_steps_that_move_one_file_at_once_one_is_sent_back(
+    postgres_url: str, deposit: Callable[..., DeliveryRow], begin: Callable[..., Lease]
+) -> None:
+    catalogue = open_catalogue(postgres_url)
+    delivery = deposit(1, into=catalogue)
+    first, second = (begin(delivery, step, into=catalogue) for step in ("accept", "validate"))
+
+    def late() -> None:
+        with second.finish({}) as moves:
+            moves.move([Change(row.id, State.QUARANTINED, "SOME-CODE")])
+
+    with ThreadPoolExecutor(1) as pool:
+        with first.finish({}) as moves:
+            (row,) = files_of_delivery(moves.connection, delivery.id)
+            moves.move([Change(row.id, State.ACCEPTED)])
+            waiting = pool.submit(late)
+            while not _blocked(catalogue):
+                assert not waiting.done()
+        with pytest.raises(Retry, match="d0001 at the same moment"):
+            waiting.result()
+    with catalogue.read() as connection:
+        assert totals(connection, delivery.id)[State.ACCEPTED] == 1
+        assert verify(connection, "demo") == []
+    catalogue.close()
+
+
+def _blocked(catalogue: Catalogue) -> bool:
+    """Whether some session of this PostgreSQL database waits for another's lock."""
+    waits = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with catalogue.read() as connection:
+        return bool(connection.execute(waits).scalar())

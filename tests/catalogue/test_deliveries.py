@@ -16,6 +16,7 @@ from collecte.catalogue import (
     deliveries_of,
     delivery_by_label,
     ensure_centre,
+    files_like,
     files_of_delivery,
     first_with_sha256,
     folder_digest,
@@ -196,6 +197,39 @@ def test_of_files_with_the_same_bytes_a_recalled_one_decides_then_an_accepted_on
         a: (ids[2], State.ACCEPTED),
         b: (ids[5], State.RECALLED),
     }
+
+
+def test_a_file_that_never_came_is_not_known(catalogue: Catalogue, deposit: Deposit, begin: Begin, keys: Keys) -> None:
+    delivery = deposit([NewFile("Lot 1/a", 1, 10), NewFile("Lot 1/b", 2, 20)])
+    with begin(delivery).finish({}) as moves:
+        a, b = (row.id for row in files_of_delivery(moves.connection, delivery.id))
+        moves.set_files([{"id": b, "sha256": "b" * 64}])
+        moves.move([Change(a, State.REJECTED, "SOME-CODE"), Change(b, State.REJECTED, "SOME-CODE")])
+    with catalogue.read() as connection:
+        known = known_files(connection, delivery.centre_id, folder_digest(keys, "Lot 1"))
+    assert known == {path_digest(keys, "Lot 1/b"): (2, 20)}
+
+
+def test_corrections_are_looked_for_by_path_identity_and_manifest_in_earlier_deliveries_of_the_centre(
+    catalogue: Catalogue, deposit: Deposit, begin: Begin
+) -> None:
+    old = deposit([NewFile(f"Lot 1/{name}", 1) for name in ("same path", "same uid", "replaced", "IM0001", "waiting")])
+    deposit([NewFile("Lot 1/same path", 1)], centre="nantes")
+    with begin(old).finish({}) as moves:
+        rows = files_of_delivery(moves.connection, old.id)
+        moves.set_files([{"id": rows[1].id, "logical_digest": "u" * 64}])
+        moves.move(Change(row.id, State.ACCEPTED) for row in rows[:4])
+    replaced = ("Lot 1/replaced", *(f"Lot 9/{n}" for n in range(40)))
+    new = deposit(
+        [NewFile("Lot 1/same path", 2), NewFile("Lot 2/x", 2, replaces=replaced), NewFile("Lot 2/IM0001", 2)],
+        folder="Lot 2",
+    )
+    with begin(new).finish({}) as moves:
+        first, *_ = files_of_delivery(moves.connection, new.id)
+        moves.set_files([{"id": first.id, "logical_digest": "u" * 64}])
+    with catalogue.read() as connection:
+        found = files_like(connection, new.centre_id, new.id, files_of_delivery(connection, new.id))
+    assert [row.id for row in found] == [row.id for row in rows[:3]]
 
 
 def _everything(connection: Connection) -> bytes:

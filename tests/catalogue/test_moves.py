@@ -128,7 +128,8 @@ def test_identifiers_are_sealed_kept_once_and_come_back(
         with lease.finish({}) as moves:  # a second attempt meets the same ones again
             moves.add_identifiers(where.id, keys, found, ids)
     with catalogue.read() as connection:
-        assert sorted(identifiers_of(connection, keys, delivery.id), key=str) == sorted(found, key=str)
+        assert set(identifiers_of(connection, keys, delivery.id)) == set(found)
+        assert len(identifiers_of(connection, keys, delivery.id)) == len(found)
         assert connection.execute(select(func.count()).select_from(tables.identifier)).scalar() == 8
         cells = b"".join(connection.execute(select(tables.identifier.c.sealed)).scalars())
     assert b"DUPONT" not in cells

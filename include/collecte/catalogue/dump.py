@@ -74,7 +74,7 @@ def _names(connection: Connection, challenge_id: str) -> _Names:
 
 def _files(connection: Connection, names: _Names) -> Iterator[dict[str, object]]:
     kept = (
-        *("state", "reason", "path_digest", "name_digest", "size", "expected", "sha256"),
+        *("state", "reason", "path_digest", "name_digest", "size", "expected", "replaces", "sha256"),
         *("kind", "logical_digest", "name", "safe_sha256", "safe_size"),
     )
     for row in connection.execute(select(tables.file)):

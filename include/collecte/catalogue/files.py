@@ -198,8 +198,8 @@ _WEIGHT = {state: weight for weight, state in enumerate((State.RECALLED, State.A
 def first_with_sha256(
     connection: Connection, challenge_id: str, shas: Iterable[str], *, centre_id: int | None = None
 ) -> dict[str, FirstSeen]:
-    """By SHA-256 (hex, as received), the file of the challenge (or of one centre of it) that decides about others with the
-    same bytes.
+    """By SHA-256 (hex, as received), the file of the challenge (or of one centre of it) that decides about others with
+    the same bytes.
 
     A recalled one before all, else an accepted one, else a waiting one, else any other; of several, the first.
     Duplicates are not looked at. The answer may be the very file that the caller asks for.
@@ -225,8 +225,9 @@ def first_with_sha256(
 
 
 def files_like(connection: Connection, centre_id: int, delivery_id: int, files: Iterable[FileRow]) -> list[FileRow]:
-    """The accepted and quarantined files of a centre's earlier deliveries that share a path or a logical identity with one of
-    ``files``, or that one of them says it replaces: what these could be corrections of. In the order of their ids.
+    """The accepted and quarantined files of a centre's earlier deliveries that share a path or a logical identity with
+    one of ``files``, or that one of them says it replaces: what these could be corrections of. In the order of their
+    ids.
     """
     paths: set[str] = set()
     identities: set[str] = set()

@@ -15,7 +15,7 @@ from collecte.catalogue import audit, tables
 from collecte.catalogue.engine import chunks, insert_rows, now, take_ids
 from collecte.catalogue.files import NewFile, insert_files
 from collecte.catalogue.states import Change, check, check_delivery
-from collecte.errors import Bug
+from collecte.errors import Bug, Retry
 from collecte.findings import Finding
 from collecte.keys import Keys
 from collecte.records import Identifier, State
@@ -52,6 +52,7 @@ class Moves:
         Raises:
             IllegalTransition: the state machine does not hold the move.
             Bug: there is no such file.
+            Retry: another step moved one of them at the same moment.
         """
         for chunk in chunks(changes):
             self._move([*{change.file_id: change for change in chunk}.values()], len(chunk))
@@ -64,17 +65,21 @@ class Moves:
         for change in changes:
             check(change, State(states[change.file_id]))
             groups.setdefault((states[change.file_id], change.to.value, change.reason), []).append(change)
-        for (_, to, reason), group in groups.items():
-            self._write_states(group, to, reason)
+        for (before, to, reason), group in groups.items():
+            if self._write_states(group, before, to, reason) != len(group):
+                raise Retry(f"Another step moved files of delivery {self.label} at the same moment.")
 
-    def _write_states(self, group: Sequence[Change], to: str, reason: str | None) -> None:
+    def _write_states(self, group: Sequence[Change], before: str, to: str, reason: str | None) -> int:
+        """How many were still in the state that was checked; from here on their rows are ours."""
         file = tables.file.c
-        moved = update(tables.file).values(state=to, reason=reason)
+        moved = update(tables.file).where(file.state == before).values(state=to, reason=reason)
+        n = 0
         if plain := [change.file_id for change in group if change.points_to is None]:
-            self.connection.execute(moved.where(file.id.in_(plain)).values(points_to=None))
+            n += self.connection.execute(moved.where(file.id.in_(plain)).values(points_to=None)).rowcount
         if pointing := [{"b_id": c.file_id, "b_to": c.points_to} for c in group if c.points_to is not None]:
             each = moved.where(file.id == bindparam("b_id")).values(points_to=bindparam("b_to"))
-            self.connection.execute(each, pointing)
+            n += self.connection.execute(each, pointing).rowcount
+        return n
 
     def set_files(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Set columns (:data:`SETTABLE`) of files of this delivery; each row holds ``id`` and the columns to set.
@@ -101,7 +106,7 @@ class Moves:
             .values({name: bindparam(f"b_{name}") for name in columns})
         )
         if "sha256" in columns:
-            self._touch([row["b_id"] for row in rows])
+            self._touch([row["b_id"] for row in rows], lock=True)
             statement = statement.where(file.sha256.is_(None) | (file.sha256 == bindparam("b_sha256")))
         if self.connection.execute(statement, rows).rowcount != len(rows):
             raise Bug(f"Not all {len(rows)} files are of delivery {self.label}, or one has another SHA-256 already.")
@@ -255,12 +260,11 @@ class Moves:
         check_delivery(self.label, state, to)
         self.connection.execute(update(tables.delivery).where(mine).values(state=to))
 
-    def _touch(self, ids: Sequence[int]) -> dict[int, str]:
-        """The states of these files now, locked; what they were before this transaction is remembered."""
+    def _touch(self, ids: Sequence[int], *, lock: bool = False) -> dict[int, str]:
+        """The states of these files now (``lock``: kept so); what they were before this transaction is remembered."""
         file = tables.file.c
-        rows = self.connection.execute(
-            select(file.id, file.state).where(file.id.in_(ids)).order_by(file.id).with_for_update()
-        )
+        statement = select(file.id, file.state).where(file.id.in_(ids)).order_by(file.id)
+        rows = self.connection.execute(statement.with_for_update() if lock else statement)
         states: dict[int, str] = {row.id: row.state for row in rows}
         if len(states) != len(ids):
             raise Bug(f"{len(ids) - len(states)} files are not in the catalogue.")

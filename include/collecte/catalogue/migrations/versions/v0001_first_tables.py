@@ -157,7 +157,7 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("mtime", sa.BigInteger(), nullable=True),
         sa.Column("expected", sa.String(length=140), nullable=True),
-        sa.Column("replaces", sa.String(length=600), nullable=True),
+        sa.Column("replaces", sa.Text(), nullable=True),
         sa.Column("sha256", sa.String(length=64), nullable=True),
         sa.Column("landing", sa.String(length=200), nullable=True),
         sa.Column("kind", sa.String(length=12), nullable=True),
@@ -178,7 +178,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_file_delivery_id_name_digest"), "file", ["delivery_id", "name_digest"], unique=False)
     op.create_index(op.f("ix_file_delivery_id_path_digest"), "file", ["delivery_id", "path_digest"], unique=False)
-    op.create_index(op.f("ix_file_delivery_id_state"), "file", ["delivery_id", "state"], unique=False)
     op.create_index(op.f("ix_file_logical_digest"), "file", ["logical_digest"], unique=False)
     op.create_index(op.f("ix_file_object_id"), "file", ["object_id"], unique=False)
     op.create_index(
