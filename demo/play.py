@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -93,7 +94,7 @@ def _places(stack: Stack) -> list[Path]:
 
 
 def _show(stack: Stack, runs: Sequence[Run], sites: Iterable[Site], checks: Sequence[Check]) -> None:
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(_files(sites))
     durations = Table("DAG run", "state", "seconds", title="Airflow")
     for run in runs:
