@@ -347,6 +347,9 @@ def _region(head: _Head, data: bytes) -> Region:
 
 
 def _trailing(data: bytes) -> Iterator[Piece]:
+    """Less than a tag at the end: padding, or the file is cut."""
+    if data.strip(b"\0"):
+        raise Unreadable
     if data:
         yield Piece(Region.BINARY, "trailing bytes", "", data)
 

@@ -372,8 +372,8 @@ def _confirmed(pattern: _Pattern, end: int, view: _View) -> Iterator[tuple[Ident
 def _context(data: bytes, start: int, end: int, unit: int, piece: Piece, first: int, last: int) -> Context:
     before, matched = data[max(first, start - REACH * unit) : start], data[start:end:unit]
     after = data[end : min(last, end + REACH * unit)]
-    if unit == 2:  # the neighbours' low bytes, in either byte order
-        before, after = before[::-1][1::2][::-1], after[1::2]
+    if unit == 2:  # the neighbours' low bytes, in either byte order; behind a NUL where the candidate begins here
+        before, after = before[::-1][int(start < end) :: 2][::-1], after[1::2]
     if piece.region is Region.PIXEL:
         before, after = fold(before), fold(after)
     value = data[first:last] if last - first <= 256 else b""
