@@ -4,6 +4,7 @@ remains."""
 import csv
 import hashlib
 import io
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -100,7 +101,7 @@ def _files(places: Iterable[Path]) -> Iterator[tuple[str, Iterable[bytes]]]:
     for place in places:
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if path.is_file():
-                yield str(path), (str(path).encode(), *_chunks(path))
+                yield str(path), (os.fsencode(path), *_chunks(path))
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -1,6 +1,5 @@
 """The demo's three deliveries, all steps in one process: each planted trouble ends where it should."""
 
-from pathlib import Path
 
 from collecte import steps
 from demo.deliveries import deposit

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from collecte.catalogue import tables
 from collecte.catalogue.engine import new_rows, now, take_ids
@@ -12,8 +12,12 @@ from collecte.catalogue.files import NewFile
 from collecte.catalogue.moves import Moves, record
 from collecte.catalogue.states import check_delivery
 from collecte.errors import NeedsPerson
+from collecte.findings import Finding
 from collecte.keys import Keys
 from collecte.records import Identifier, IdentifierKind, State
+
+#: The step of the findings that say why a delivery waits.
+WAITING_STEP = "look"
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,14 @@ def observe_waiting(
         seen = {"listing_digest": listing_digest, "unchanged_since": at}
         connection.execute(update(tables.delivery).where(delivery.id == row.id).values(seen))
     return _rows(connection, _select().where(delivery.id == row.id))[0]
+
+
+def note_waiting(connection: Connection, delivery_id: int, finding: Finding | None) -> None:
+    """Say why a delivery waits, in the place of what was said before; None: it waits no longer."""
+    of = tables.finding.c
+    connection.execute(delete(tables.finding).where(of.delivery_id == delivery_id, of.step == WAITING_STEP))
+    if finding is not None:
+        Moves(connection, delivery_id, "").add_findings(WAITING_STEP, [(None, finding)])
 
 
 def register_delivery(

@@ -19,7 +19,7 @@ from collecte.catalogue import (
 from collecte.errors import Bug
 from collecte.receive import Candidate, corrections, object_held_back, of_older
 from collecte.records import State
-from collecte.steps.moving import quarantine, whole_lease
+from collecte.steps.moving import quarantine, whole_lease, working
 from collecte.steps.site import Site
 from collecte.zones import place
 
@@ -49,9 +49,10 @@ def _accept(site: Site, delivery: DeliveryRow, lease: Lease) -> dict[str, int]:
     going = [file for file in waiting if file.id not in corrected]
     held = _held_back(site, files, going)
     accepted = [file for file in going if file.id not in held]
-    for file in accepted:
-        safe = site.received(delivery) / "safe" / f"f{file.id}"
-        place(safe, site.batch(delivery) / str(file.name), str(file.safe_sha256))
+    with working(lease):
+        for file in accepted:
+            safe = site.received(delivery) / "safe" / f"f{file.id}"
+            place(safe, site.batch(delivery) / str(file.name), str(file.safe_sha256))
     counts = {"accepted": len(accepted), "held_back": len(held), "superseded": len(corrected)}
     with lease.finish(counts) as moves:
         _record(moves, accepted, held, corrected)

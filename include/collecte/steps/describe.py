@@ -7,7 +7,7 @@ from collecte.catalogue import FileRow, files_of_shard, subjects_of
 from collecte.facts import write_facts
 from collecte.formats.registry import FORMATS
 from collecte.records import Fact, State
-from collecte.steps.moving import lease_of
+from collecte.steps.moving import lease_of, working
 from collecte.steps.site import Site
 
 
@@ -20,9 +20,10 @@ def describe(site: Site, shard: str) -> dict[str, int]:
         files = files_of_shard(connection, lease, State.WAITING)
         subjects = subjects_of(connection, delivery.id)
     folder = site.received(delivery)
-    (folder / "facts").mkdir(exist_ok=True)
     rows = (facts_of(file, subjects.get(file.id, ()), folder / "safe" / f"f{file.id}") for file in files)
-    write_facts(folder / "facts" / f"{lease.number}.parquet", rows)
+    with working(lease):
+        (folder / "facts").mkdir(exist_ok=True)
+        write_facts(folder / "facts" / f"{lease.number}.parquet", rows)
     counts = {"files": len(files)}
     with lease.finish(counts):
         return counts

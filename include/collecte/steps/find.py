@@ -17,6 +17,7 @@ from collecte.catalogue import (
     files_of_delivery,
     folder_digest,
     known_files,
+    note_waiting,
     observe_waiting,
     path_digest,
     plan,
@@ -143,6 +144,7 @@ def _look_at(
             clock,
             whole_files=whole_files,
         )
+        note_waiting(connection, seen.id, verdict.finding if isinstance(verdict, Waiting) else None)
         if isinstance(verdict, Complete):
             _register(site, connection, centre_id, fresh, manifests, verdict)
     return verdict
@@ -187,7 +189,8 @@ def _register(
         (path, finding) for path, finding in administrative(fresh, manifests, site.challenge.arrival) if path in ids
     ]
     moves.set_files({"id": ids[path], "kind": ADMINISTRATIVE} for path, _ in speaking)
-    moves.add_findings("find", [(None, finding) for finding in verdict.findings])
+    warnings = agreement_gate(site.challenge, site.centre, datetime.now(UTC).date())
+    moves.add_findings("find", [(None, finding) for finding in (*warnings, *verdict.findings)])
     moves.add_findings("find", [(ids[p], f) for p, f in (*verdict.file_findings, *speaking) if p in ids])
     quarantine(moves, "find", [(ids[refusal.entry.path], [refusal.finding]) for refusal in fresh.refusals])
     record(moves, "find", row.label, 0, {"files": len(entries), "refused": len(fresh.refusals)})

@@ -13,7 +13,7 @@ from collecte.gates import kinds_covered
 from collecte.receive import archive_kind, empty, kind_not_allowed, not_unpacked, type_unknown
 from collecte.records import Harvest, State
 from collecte.residual import path_identifiers
-from collecte.steps.moving import lease_of, paths_of, quarantine
+from collecte.steps.moving import lease_of, paths_of, quarantine, working
 from collecte.steps.site import Site
 
 #: The kind of a file that no format recognises.
@@ -61,7 +61,8 @@ def harvest(site: Site, shard: str) -> dict[str, int]:
         archives = files_of_delivery(connection, delivery.id, State.SUPERSEDED)
     context, received = site.context(), site.received(delivery)
     paths = paths_of(site.keys, files, archives)
-    looked = [(file, examine(received / str(file.landing), paths[file.id], context)) for file in files]
+    with working(lease):
+        looked = [(file, examine(received / str(file.landing), paths[file.id], context)) for file in files]
     counts = Counter(examined.kind for _, examined in looked) + Counter(files=len(files))
     with lease.finish(counts) as moves:
         counts["quarantined"] = _record(site, delivery, moves, looked)

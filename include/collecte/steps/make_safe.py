@@ -1,17 +1,17 @@
 """A safe copy of each file, and an independent look at its bytes: the two together, or no copy at all."""
 
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from collecte.catalogue import FileRow, files_of_delivery, files_of_shard, identifiers_of, subjects_of
+from collecte.catalogue import FileRow, Lease, files_of_delivery, files_of_shard, identifiers_of, subjects_of
 from collecte.findings import refused
 from collecte.formats import Context, nowhere
 from collecte.formats.registry import FORMATS
 from collecte.records import Safe, State
 from collecte.residual import Scanner, compile_scanner
-from collecte.steps.moving import lease_of, paths_of, quarantine
+from collecte.steps.moving import lease_of, paths_of, quarantine, working
 from collecte.steps.site import Site
 
 #: A lease is looked at again after so many files.
@@ -70,27 +70,8 @@ def make_safe(site: Site, shard: str) -> dict[str, int]:
         subjects = subjects_of(connection, delivery.id)
         identifiers = identifiers_of(connection, site.keys, delivery.id)
     context = site.context(_references(site, everything) if any(f.kind == "table" for f in files) else nowhere)
-    scanner = compile_scanner(identifiers)
-    received = site.received(delivery)
-    own = received / "safe" / f"s{lease.number}.a{lease.attempt}"
-    own.mkdir(parents=True, exist_ok=True)
-    made: dict[int, Safe] = {}
-    for number, file in enumerate(files, 1):
-        target = own / f"f{file.id}"
-        made[file.id] = make_file_safe(
-            received / str(file.landing),
-            target,
-            str(file.kind),
-            str(file.name),
-            subjects.get(file.id, ()),
-            context,
-            scanner,
-        )
-        if made[file.id].sha256:
-            target.replace(received / "safe" / target.name)
-        if number % _CHECK_EVERY == 0:
-            lease.check()
-    own.rmdir()
+    with working(lease):
+        made = _make(site.received(delivery), lease, files, subjects, context, compile_scanner(identifiers))
     counts = {"files": len(files), "bytes": sum(safe.size for safe in made.values())}
     with lease.finish(counts) as moves:
         moves.set_files(
@@ -100,6 +81,29 @@ def make_safe(site: Site, shard: str) -> dict[str, int]:
         )
         counts["quarantined"] = quarantine(moves, "make_safe", [(i, safe.findings) for i, safe in made.items()])
     return counts
+
+
+def _make(
+    received: Path,
+    lease: Lease,
+    files: Sequence[FileRow],
+    subjects: Mapping[int, Sequence[str]],
+    context: Context,
+    scanner: Scanner,
+) -> Mapping[int, Safe]:
+    own = received / "safe" / f"s{lease.number}.a{lease.attempt}"
+    own.mkdir(parents=True, exist_ok=True)
+    made = {}
+    for number, file in enumerate(files, 1):
+        source, target = received / str(file.landing), own / f"f{file.id}"
+        about = subjects.get(file.id, ())
+        made[file.id] = make_file_safe(source, target, str(file.kind), str(file.name), about, context, scanner)
+        if made[file.id].sha256:
+            target.replace(received / "safe" / target.name)
+        if number % _CHECK_EVERY == 0:
+            lease.check()
+    own.rmdir()
+    return made
 
 
 def _references(site: Site, files: Sequence[FileRow]) -> References:

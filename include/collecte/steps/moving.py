@@ -1,8 +1,11 @@
 """What several steps do alike: leases, paths, and what happens to a file that findings refuse."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import errno
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from collecte.catalogue import Change, DeliveryRow, FileRow, Lease, Moves, ShardName, open_path, plan, take, whole
+from collecte.errors import CollecteError, NeedsPerson
 from collecte.findings import Finding
 from collecte.keys import Keys
 from collecte.records import State
@@ -22,6 +25,37 @@ def whole_lease(site: Site, label: str, step: str) -> tuple[DeliveryRow, Lease |
     with site.catalogue.transaction() as connection:
         plan(connection, delivery.id, step, [whole([])])
     return delivery, take(site.catalogue, delivery.id, step, 1)
+
+
+@contextmanager
+def working(lease: Lease) -> Iterator[None]:
+    """The work of an attempt. What stops it is first held against the lease: an orphan's files may be gone.
+
+    Raises:
+        LeaseLost: a newer attempt began; whatever else went wrong is of no interest then.
+        NeedsPerson: a disk of ours is full or refuses. The paths are not named: they lie in landing.
+    """
+    try:
+        yield
+    except CollecteError:
+        lease.check()
+        raise
+    except OSError as error:
+        lease.check()
+        raise _of_disk(lease, error) from None
+
+
+def _of_disk(lease: Lease, error: OSError) -> NeedsPerson:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NeedsPerson(
+            f"The disk of landing or curated is full; {lease.shard} stopped.",
+            "make room (housekeeping purges what was shipped), then clear the task.",
+        )
+    name = errno.errorcode.get(error.errno or 0, "unknown")
+    return NeedsPerson(
+        f"The operating system refused a file of landing or curated ({name}); {lease.shard} stopped.",
+        "check that both zones are mounted and that the user that runs Collecte may write there, then clear the task.",
+    )
 
 
 def paths_of(keys: Keys, files: Iterable[FileRow], archives: Iterable[FileRow] = ()) -> Mapping[int, str]:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from collecte.catalogue import Change, FileRow, Lease, Moves, files_of_shard, findings_of, open_path
+from collecte.catalogue import Change, DeliveryRow, FileRow, Lease, Moves, files_of_shard, findings_of, open_path
 from collecte.findings import Finding
 from collecte.receive import changed_while_read, vanished, verify_digest
 from collecte.records import State
-from collecte.steps.moving import lease_of
+from collecte.steps.moving import lease_of, working
 from collecte.steps.site import Site
 from collecte.transport import Entry, Fetched, Want, carry_over, open_source
 
@@ -32,6 +32,11 @@ def receive(site: Site, shard: str) -> dict[str, int]:
     delivery, lease = lease_of(site, shard)
     if isinstance(lease, dict):
         return lease
+    with working(lease):
+        return _receive(site, delivery, lease)
+
+
+def _receive(site: Site, delivery: DeliveryRow, lease: Lease) -> dict[str, int]:
     folder = site.received(delivery)
     folder.mkdir(parents=True, exist_ok=True)
     with site.catalogue.read() as connection:

@@ -23,7 +23,7 @@ from collecte.catalogue import (
 from collecte.errors import NeedsPerson
 from collecte.records import State
 from collecte.ship import BatchRow, documents, key_of
-from collecte.steps.moving import lease_of, whole_lease
+from collecte.steps.moving import lease_of, whole_lease, working
 from collecte.steps.site import Site
 from collecte.transport import Item, Stored, open_destination
 
@@ -62,8 +62,8 @@ def ship(site: Site, shard: str) -> dict[str, int]:
     with site.catalogue.read() as connection:
         files = files_of_shard(connection, lease, State.ACCEPTED)
     items = {_item(site, delivery, file): file.id for file in files}
-    lease.check()
-    stored = list(_put(site, list(items)))
+    with working(lease):
+        stored = list(_put(site, list(items)))
     counts = {"files": len(stored), "bytes": sum(s.item.size for s in stored)}
     with lease.finish(counts) as moves:
         shipment = ensure_shipment(moves.connection, delivery.id, HDH)
@@ -95,7 +95,7 @@ def _commit(site: Site, delivery: DeliveryRow, lease: Lease) -> dict[str, int]:
             f"{missing} files of {delivery.label} have no receipt yet.", "run the ship step of this delivery again."
         )
     rows = _batch_rows(accepted, subjects)
-    with tempfile.TemporaryDirectory() as folder:
+    with working(lease), tempfile.TemporaryDirectory() as folder:
         sent = [_put_document(site, delivery, Path(folder), name, content) for name, content in documents(rows)]
     counts = {"files": len(accepted), "documents": len(sent)}
     with lease.finish(counts) as moves:

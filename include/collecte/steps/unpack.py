@@ -21,7 +21,7 @@ from collecte.receive import Member, SameBytes, Unpacked, archive_kind, same_byt
 from collecte.receive import unpack as unpack_archive
 from collecte.records import State
 from collecte.steps.find import ADMINISTRATIVE
-from collecte.steps.moving import quarantine, whole_lease
+from collecte.steps.moving import quarantine, whole_lease, working
 from collecte.steps.site import Site
 
 #: A shard of harvesting reads headers only.
@@ -38,8 +38,8 @@ def _unpack(site: Site, label: str) -> list[ShardRef]:
     if not isinstance(lease, dict):
         with site.catalogue.read() as connection:
             files = files_of_delivery(connection, delivery.id, State.WAITING)
-        received = site.received(delivery)
-        opened = _open_archives(site, received, files, lease.attempt)
+        with working(lease):
+            opened = _open_archives(site, site.received(delivery), files, lease.attempt)
         counts = Counter[str](files=len(files), archives=len(opened))
         with lease.finish(counts) as moves:
             _record(site, delivery, moves, files, opened, counts)
@@ -92,7 +92,8 @@ def _record(
     for file_id, first, same in _same_bytes(site, delivery, moves, bytes_of):
         judged.append((file_id, [same.finding] if same.finding else []))
         if same.becomes == "duplicate":
-            changes.append(Change(file_id, State.DUPLICATE, "FILE-DUPLICATE", first))
+            reason = same.finding.code if same.finding else None
+            changes.append(Change(file_id, State.DUPLICATE, reason, first))
             counts["duplicates"] += 1
     counts["quarantined"] = quarantine(moves, "unpack", judged)
     moves.move(changes)

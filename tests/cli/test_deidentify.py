@@ -1,0 +1,169 @@
+"""``collecte deidentify`` and ``collecte scan`` as a hospital's data manager runs them: a folder in, a folder out."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collecte.records import State
+from collecte.settings import HOME
+from demo.deliveries import MARCHEMALLE, PFEIFFENSCHNEIDER, ct_slice, deposits, nir
+from demo.verify import search
+
+DEMO = HOME / "include" / "challenges" / "demo.yaml"
+
+
+def _collecte(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "collecte.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    assert _collecte("key", "new", tmp_path / "keys.json").returncode == 0
+    return tmp_path / "keys.json"
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    """What the demo's first and third centre deliver, in one folder, and some odd names."""
+    folder = tmp_path / "export"
+    laid = deposits()
+    for path, content in {**laid["arvel"].files, **laid["corvane"].files}.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    for number, name in enumerate(("-rf", "deux\nlignes", "É té", "É té".upper(), "x" * 255), 200):
+        (folder / name).write_bytes(ct_slice(MARCHEMALLE, study=20, slice_number=number, size=16))
+    (folder / "latin").mkdir()
+    odd = os.fsencode(folder / "latin") + b"/caf\xe9.dcm"
+    with open(odd, "wb") as file:  # noqa: PTH123  the name is no text
+        file.write(ct_slice(MARCHEMALLE, study=20, slice_number=299, size=16))
+    (folder / "vide").touch()
+    (folder / "lien").symlink_to("/etc/passwd")
+    return folder
+
+
+def _run(export: Path, target: Path, key: Path, *more: object) -> tuple[int, dict[str, Any]]:
+    report = target.with_suffix(".json")
+    options = ("--challenge", DEMO, "--centre", "arvel", "--key-file", key, "--report", report)
+    ran = _collecte("deidentify", export, target, *options, *more)
+    return ran.returncode, json.loads(report.read_text("utf-8"))
+
+
+def _tree(folder: Path) -> Mapping[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _contents(folder: Path) -> Iterator[tuple[str, tuple[bytes, bytes]]]:
+    yield from ((name, (os.fsencode(name), content)) for name, content in _tree(folder).items())
+
+
+def test_every_file_stands_in_the_report_once_and_the_totals_add_up(export: Path, tmp_path: Path, key: Path) -> None:
+    code, report = _run(export, tmp_path / "safe", key)
+    there = [path for path in export.rglob("*") if not path.is_dir() or path.is_symlink()]
+    assert code == 1, "files were refused"
+    assert len({file["source"] for file in report["files"]}) == len(report["files"]) == len(there)
+    totals = report["totals"]
+    assert totals["received"] == len(there) == totals["accepted"] + totals["quarantined"] + totals["duplicate"]
+
+
+def test_each_file_has_the_form_that_is_promised(export: Path, tmp_path: Path, key: Path) -> None:
+    _, report = _run(export, tmp_path / "safe", key)
+    outputs = _tree(tmp_path / "safe")
+    for file in report["files"]:
+        accepted = file["state"] == State.ACCEPTED
+        assert (file["output"] in outputs) == accepted == (file["sha256_out"] is not None), file["source"]
+        assert accepted or file["findings"], f"{file['source']} has no finding that says why"
+        for finding in file["findings"]:
+            assert {"code", "severity", "fr", "en", "remedy"} <= set(finding)
+            assert finding["remedy"].count("\n") == 1, "French, then English"
+    assert len(outputs) == report["totals"]["accepted"]
+
+
+def test_planted_troubles_end_where_they_should(export: Path, tmp_path: Path, key: Path) -> None:
+    _, report = _run(export, tmp_path / "safe", key)
+    by_name = {file["source"].rpartition("/")[2]: file for file in report["files"]}
+    codes = {name: {finding["code"] for finding in file["findings"]} for name, file in by_name.items()}
+    assert "DICOM-TRUNCATED" in codes["coupe.dcm"]
+    assert "TABLE-IDENTIFIER-IN-TEXT" in codes["suivi.csv"]
+    assert codes["vide"] == {"FILE-EMPTY"}
+    assert codes["lien"] == {"DROP-SYMLINK"}
+    assert by_name["encore.dcm"]["state"] == "duplicate" or by_name["IM0001"]["state"] == "duplicate"
+    assert by_name["cache.dcm"]["state"] == "accepted", "the hidden names were taken out"
+    assert by_name["caf\\xe9.dcm"]["state"] == "accepted"
+
+
+def test_nothing_planted_is_found_in_the_output(export: Path, tmp_path: Path, key: Path) -> None:
+    _run(export, tmp_path / "safe", key)
+    laid = deposits()
+    planted = laid["arvel"].planted | laid["corvane"].planted | {nir("2620875116042")}
+    assert list(search(planted, _contents(tmp_path / "safe"))) == []
+    assert list(search(planted, _contents(export))), "the search itself finds them where they are"
+
+
+def test_the_same_input_and_key_give_the_same_bytes_with_any_number_of_jobs(
+    export: Path, tmp_path: Path, key: Path
+) -> None:
+    one = _run(export, tmp_path / "one", key)
+    two = _run(export, tmp_path / "two", key, "--jobs", 2)
+    assert one == two
+    assert _tree(tmp_path / "one") == _tree(tmp_path / "two")
+
+
+def test_run_again_into_the_same_folder_it_ends_the_same(export: Path, tmp_path: Path, key: Path) -> None:
+    first = _run(export, tmp_path / "safe", key)
+    before = _tree(tmp_path / "safe")
+    assert _run(export, tmp_path / "safe", key) == first
+    assert _tree(tmp_path / "safe") == before
+
+
+def test_images_and_tables_of_one_patient_share_a_pseudonym(tmp_path: Path, key: Path) -> None:
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / "rx.dcm").write_bytes(ct_slice(PFEIFFENSCHNEIDER, study=1, slice_number=1, size=16))
+    (folder / "t.csv").write_text(f"ipp;fichier;age\n {PFEIFFENSCHNEIDER.ipp.lower()} ;rx.dcm;64\n", "utf-8")
+    code, report = _run(folder, tmp_path / "safe", key)
+    image, table = report["files"]
+    assert code == 0
+    text = (tmp_path / "safe" / table["output"]).read_text("utf-8")
+    assert text.splitlines()[1] == f"{image['subject']},{image['output']},64"
+
+
+def test_scan_finds_what_somebody_put_back(export: Path, tmp_path: Path, key: Path) -> None:
+    _run(export, tmp_path / "safe", key)
+    options = ("--challenge", DEMO, "--centre", "arvel", "--key-file", key, "--json")
+    clean = _collecte("scan", export, tmp_path / "safe", *options)
+    assert (clean.returncode, json.loads(clean.stdout)["files"]) == (0, [])
+    (tmp_path / "safe" / "note.txt").write_text("revoir Mme Pfeiffenschneider", "utf-8")
+    found = _collecte("scan", export, tmp_path / "safe", *options)
+    assert found.returncode == 1
+    (hit,) = json.loads(found.stdout)["files"]
+    assert hit["output"] == "note.txt"
+    assert "feiffenschneider" not in found.stdout.lower()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("{tmp}/absent", "{tmp}/safe"), "does not exist"),
+        (("{tmp}/export", "{tmp}/export/safe"), "lies in the other"),
+    ],
+)
+def test_a_wrong_call_is_told_what_is_wrong(
+    export: Path, tmp_path: Path, key: Path, arguments: tuple[str, str], said: str
+) -> None:
+    folders = [argument.format(tmp=tmp_path) for argument in arguments]
+    ran = _collecte("deidentify", *folders, "--challenge", DEMO, "--centre", "arvel", "--key-file", key)
+    assert ran.returncode == 2
+    assert said in " ".join(ran.stderr.split())
+
+
+def test_an_unknown_centre_names_the_known_ones(export: Path, tmp_path: Path, key: Path) -> None:
+    ran = _collecte("deidentify", export, tmp_path / "safe", "--challenge", DEMO, "--centre", "x", "--key-file", key)
+    assert ran.returncode == 2
+    assert "arvel, belcombe, corvane" in ran.stderr

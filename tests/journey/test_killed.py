@@ -1,0 +1,113 @@
+"""Promise 3: killed with -9 and run again, it ends where an undisturbed run does; an orphan changes nothing."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from collecte import steps
+from collecte.catalogue.dump import canonical_dump
+from collecte.transport import open_destination
+from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, TRIBOULOT, ct_slice
+from tests.journey.conftest import World
+
+SLICES = 120
+_PATIENCE_S = 60
+
+#: What must have happened before the blow falls: something of the step, and not all of it.
+MIDDLE: Mapping[str, Callable[[World], int]] = {
+    "receive": lambda world: _count(world.folder / "landing", "*/*/*/f*.a1"),
+    "make safe": lambda world: _count(world.folder / "landing", "*/*/*/safe/f*"),
+    "ship": lambda world: sum(1 for _ in _keys(world)),
+}
+
+
+@pytest.mark.parametrize("step", MIDDLE)
+def test_killed_in_the_middle_and_run_again_it_ends_as_an_undisturbed_run(
+    make_world: Callable[[], World], step: str
+) -> None:
+    undisturbed, killed = make_world(), make_world()
+    for world in (undisturbed, killed):
+        _deliver(world)
+    steps.run(undisturbed.site("arvel"))
+
+    process = killed.command("run", "demo", "arvel")
+    _stop_in_the_middle(process, killed, MIDDLE[step])
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    steps.run(killed.site("arvel"))
+
+    assert _dump(killed) == _dump(undisturbed)
+    assert _bucket(killed) == _bucket(undisturbed)
+    assert len(_bucket(killed)) == 3 * SLICES + 3
+
+
+@pytest.mark.parametrize("step", MIDDLE)
+def test_an_orphan_that_goes_on_after_a_second_attempt_changes_nothing(
+    make_world: Callable[[], World], step: str
+) -> None:
+    world = make_world()
+    _deliver(world)
+    orphan = world.command("run", "demo", "arvel")
+    _stop_in_the_middle(orphan, world, MIDDLE[step])
+    steps.run(world.site("arvel"))
+    before = _dump(world), _bucket(world), _tree(world.folder / "curated")
+
+    os.kill(orphan.pid, signal.SIGCONT)
+    said, _ = orphan.communicate(timeout=_PATIENCE_S)
+
+    assert orphan.returncode == 1, said
+    assert "overtaken by a newer" in said
+    assert (_dump(world), _bucket(world), _tree(world.folder / "curated")) == before
+
+
+def _deliver(world: World) -> None:
+    """A delivery large enough to be met in the middle of each step, laid into the drop's folder."""
+    folder = world.folder / "sftp" / "arvel" / "depot" / "lot 1"
+    for study, patient in enumerate((MARCHEMALLE, ESTRUGAMOU, TRIBOULOT), 1):
+        for number in range(1, SLICES + 1):
+            path = folder / patient.ipp / f"IM{number:04d}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(ct_slice(patient, study, number))
+    (folder / ".done").touch()
+
+
+def _stop_in_the_middle(process: "subprocess.Popen[str]", world: World, done: Callable[[World], int]) -> None:
+    """Freeze the process once something of the step is done."""
+    end = time.monotonic() + _PATIENCE_S
+    while done(world) < 10:
+        assert process.poll() is None, f"it ended before it could be stopped: {process.communicate()[0]}"
+        assert time.monotonic() < end, "the step was not reached"
+    os.kill(process.pid, signal.SIGSTOP)
+    assert 10 <= done(world) < 3 * SLICES, "it was stopped too late"
+
+
+def _count(folder: Path, pattern: str) -> int:
+    return sum(path.suffix != ".part" for path in folder.glob(pattern))
+
+
+def _keys(world: World) -> Iterator[str]:
+    hdh = world.challenge.hdh
+    with open_destination(world.connect(hdh.connection), hdh.path) as destination:
+        yield from destination.list_keys("demo/")
+
+
+def _bucket(world: World) -> Mapping[str, str]:
+    hdh = world.challenge.hdh
+    with open_destination(world.connect(hdh.connection), hdh.path) as destination:
+        return {key: destination.digest(key)[0] for key in destination.list_keys()}
+
+
+def _dump(world: World) -> list[str]:
+    with world.site("arvel").catalogue.read() as connection:
+        return canonical_dump(connection, "demo")
+
+
+def _tree(folder: Path) -> Mapping[str, str]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
