@@ -148,6 +148,8 @@ def test_a_birth_date_is_found_in_rows_of_its_subject_only(tmp_path: Path, day: 
     assert scanner.scan(path, [SUBJECT, OTHER]) == ()
     path.write_text(f'id;comment\n{OTHER};rien\n{SUBJECT};"né\nle {text}"\n', "utf-8")
     assert places(scanner, path, SUBJECT, OTHER) == {("RESIDUAL-BIRTH-DATE", "row 3")}
+    path.write_text(f"id;comment\n{SUBJECT};né\rle {text};fin\r\n", "utf-8", newline="")
+    assert places(scanner, path, SUBJECT, OTHER) == {("RESIDUAL-BIRTH-DATE", "row 2")}
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)

@@ -59,8 +59,8 @@ class Block:
     def records(self) -> Iterator[bytes]:
         """The records, each with its line breaks."""
         record = b""
-        for line in self.data.splitlines(keepends=True):
-            record += line
+        for line in self.data.split(b"\n"):
+            record += line + b"\n"
             if record.count(b'"') % 2 == 0:
                 yield record
                 record = b""
