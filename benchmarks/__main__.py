@@ -1,7 +1,7 @@
 """``python -m benchmarks [NAME]``: every benchmark, or one, as one table of ratios, kept in ``.bench/results.json``.
 
 A benchmark is a module of this folder with ``run() -> list of rows``; a row has ``name``, ``ratio`` (ours to theirs, or
-to a goal that is absolute) and ``goal`` (the ratio that we want to stay under, or none), and what else it measured. Ends
+to an absolute goal) and ``goal`` (the ratio that we want to stay under, or none), and what else it measured. Ends
 with 1 where a goal is missed.
 """
 
