@@ -5,12 +5,12 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import KEYS, Maker, context, element, item, slice_of, spliced
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from collecte.pseudonym import Pseudonymiser
 from collecte.records import PatientRef
+from tests.formats.dicom.builders import KEYS, Maker, context, element, item, slice_of, spliced
 
 PSEUDONYMS = Pseudonymiser(KEYS, "lyon", "CHU")
 SUBJECT = PSEUDONYMS.subject(PatientRef("IPP0012345")) or ""

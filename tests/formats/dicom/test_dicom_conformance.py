@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Maker, bundled_files
+
+from tests.formats.dicom.builders import Maker, bundled_files
 
 
 def errors(path: Path) -> int:

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import KEYS, Maker, bundled, element, slice_of, spliced
 from pydicom.dataset import Dataset
 
 from collecte.formats import dicom
 from collecte.pseudonym import Pseudonymiser
 from collecte.records import PatientRef
+from tests.formats.dicom.builders import KEYS, Maker, bundled, element, slice_of, spliced
 
 
 def facts_of(made: Any) -> Any:

@@ -6,10 +6,19 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from conftest import EXPLICIT_LITTLE, IMPLICIT_LITTLE, Maker, element, item, slice_of, spliced, written
 from pydicom.dataset import Dataset
 
 from collecte.formats import dicom
+from tests.formats.dicom.builders import (
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    Maker,
+    element,
+    item,
+    slice_of,
+    spliced,
+    written,
+)
 
 DEFLATED, EXPLICIT_BIG = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 JPEG, RLE = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.5"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Made, Maker, bundled, context, element, slice_of, spliced, written
 
 import collecte.formats.dicom
 from collecte.findings import Finding
+from tests.formats.dicom.builders import Made, Maker, bundled, context, element, slice_of, spliced, written
 
 DECLARED = yaml.safe_load((Path(collecte.formats.dicom.__file__).parent / "findings.yaml").read_text("utf-8"))
 SECRET = "Delacroix"

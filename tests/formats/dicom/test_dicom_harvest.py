@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from conftest import KEYS, Maker, context, element, item, slice_of, spliced
 from pydicom.dataset import Dataset
 
 from collecte.pseudonym import Pseudonymiser
 from collecte.records import IdentifierKind, PatientRef
+from tests.formats.dicom.builders import KEYS, Maker, context, element, item, slice_of, spliced
 
 SUBJECT = Pseudonymiser(KEYS, "lyon", "CHU").subject(PatientRef("IPP0012345"))
 

@@ -6,12 +6,12 @@ import warnings
 from pathlib import Path
 
 import pytest
-from conftest import Maker, bundled, context, element, item, slice_of, spliced, written
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collecte.errors import Bug
 from collecte.formats import dicom
+from tests.formats.dicom.builders import Maker, bundled, context, element, item, slice_of, spliced, written
 
 SOURCES = ("CT_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm", "MR_small_RLE.dcm", "image_dfl.dcm")
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

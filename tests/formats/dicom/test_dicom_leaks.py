@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from conftest import Maker, bundled_files, element, item, slice_of, spellings, spliced, written
 from pydicom.datadict import DicomDictionary, dictionary_VM, dictionary_VR, keyword_for_tag  # type: ignore[attr-defined]
 from pydicom.dataset import Dataset
 
 from collecte.formats.dicom._tables import by_tag
+from tests.formats.dicom.builders import Maker, bundled_files, element, item, slice_of, spellings, spliced, written
 
 #: Fifty-nine strings that would identify Mr Vercingétorix of Alésia: names, numbers, addresses, days.
 PLANTED = (

@@ -4,14 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import slice_of, written
+from tests.formats.dicom.builders import slice_of, written
 
 FRAMES = 600  # of 512 × 512 × 2 bytes: 300 MB
 RUN = """
 import resource, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from conftest import context
+sys.path[:0] = sys.argv[3:]
+from tests.formats.dicom.builders import context
 from collecte.formats import dicom
 source, target = Path(sys.argv[1]), Path(sys.argv[2])
 ctx = context()
@@ -32,9 +32,13 @@ def test_three_hundred_megabytes_pass_through_in_a_few(tmp_path: Path) -> None:
     with source.open("wb") as file:  # sparse: nothing but the header takes room on the disk
         file.write(head)
         file.truncate(len(head) + size)
-    target, here = tmp_path / "out", Path(__file__).parent
+    target, root = tmp_path / "out", Path(__file__).parents[3]
     run = subprocess.run(
-        [sys.executable, "-c", RUN, source, target, here], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", RUN, source, target, root, root / "include"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert run.returncode == 0, run.stderr
     assert int(run.stdout) < 16_000, f"{run.stdout} KiB more"

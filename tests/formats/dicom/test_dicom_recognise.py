@@ -1,9 +1,9 @@
 """Is it DICOM? By its first bytes, never by its name."""
 
 import pytest
-from conftest import bundled, bundled_files, slice_of, written
 
 from collecte.formats import HEAD_BYTES, dicom
+from tests.formats.dicom.builders import bundled, bundled_files, slice_of, written
 
 
 def head_of(path: object) -> bytes:

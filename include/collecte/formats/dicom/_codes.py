@@ -6,8 +6,6 @@ say a name.
 import re
 from functools import cache
 
-from pydicom.sr.codedict import codes
-from pydicom.sr.coding import snomed_mapping  # type: ignore[attr-defined]
 from stdnum import verhoeff
 
 from collecte.formats.dicom._tables import rows
@@ -26,8 +24,15 @@ def clean_code(value: str, scheme: str) -> tuple[str, str, str] | None:
         return None
     if scheme == "SCT" and not verhoeff.is_valid(value):  # a SNOMED CT identifier ends in its check digit
         return None
-    mapped = snomed_mapping["SRT"].get(value) if scheme in ("SRT", "SNM3", "99SDM") else None
-    return value, scheme, _meanings().get(("SCT", mapped or ""), value)
+    mapped = _newer_codes().get(value, "") if scheme in ("SRT", "SNM3", "99SDM") else ""
+    return value, scheme, _meanings().get(("SCT", mapped), value)
+
+
+def _newer_codes() -> dict[str, str]:
+    """SNOMED RT code → SNOMED CT code."""
+    from pydicom.sr.coding import snomed_mapping  # type: ignore[attr-defined]
+
+    return snomed_mapping["SRT"]
 
 
 @cache
@@ -35,6 +40,8 @@ def _meanings() -> dict[tuple[str, str], str]:
     """(scheme, value) → meaning (the shortest of several), for the codes of the context groups of PS3.16 that pydicom
     carries.
     """
+    from pydicom.sr.codedict import codes  # half a second: most files have no code that we look up
+
     meanings: dict[tuple[str, str], str] = {}
     for scheme in codes.schemes():
         collection = getattr(codes, scheme)

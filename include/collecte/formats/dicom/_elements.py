@@ -6,7 +6,6 @@ Encoding rules: PS3.5, clause 7. Whatever breaks them is refused; a few habits o
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from struct import Struct
 from typing import NamedTuple
 
@@ -22,8 +21,18 @@ _PIXELS = (PIXEL_DATA, FLOAT_PIXELS, DOUBLE_PIXELS)
 #: Items within items; the deepest of the standard's own structures stays under ten.
 _DEPTH_LIMIT = 32
 
-_SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+_SHORT_VRS = {
+    vr.encode("ascii"): vr
+    for vr in (
+        *("AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO"),
+        *("LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"),
+    )
+}
 _BULK_VRS = ("OB", "OW", "OD", "OF", "OL", "OV")
+
+
+#: Tag, VR (empty where none is written), offset of the value, length of the value.
+Head = tuple[int, str, int, int]
 
 
 @dataclass(frozen=True)
@@ -103,17 +112,20 @@ def read_header(data: bytes, position: int, encoding: Encoding) -> Header:
     """
     end = len(data)
     found: dict[int, Element] = {}
+    last, ascending = 0, True
     while position < end:
-        tag, vr, value, length = _head(data, position, end, encoding)
+        head = tag, vr, value, length = _head(data, position, end, encoding)
         if tag >= FLOAT_PIXELS:
             pixels = Element(tag, vr, position, value, value, None, length == UNDEFINED) if tag in _PIXELS else None
-            return Header(_sorted(found), pixels, length)
+            return Header(found if ascending else dict(sorted(found.items())), pixels, length)
         if tag < 0x00080000 and tag >> 16 != 0x0004:  # 0004: a DICOMDIR, refused later under its own name
             raise unreadable()
-        element = _one(data, position, end, encoding, 0)
+        element = _one(data, position, end, encoding, 0, head)
         found[tag] = element
         position = element.end
-    return Header(_sorted(found), None, 0)
+        ascending = ascending and tag > last
+        last = tag
+    return Header(found if ascending else dict(sorted(found.items())), None, 0)
 
 
 def read_element(data: bytes, position: int, encoding: Encoding) -> Element:
@@ -123,16 +135,10 @@ def read_element(data: bytes, position: int, encoding: Encoding) -> Element:
         Short: the data end before it does.
         Refusal: it is no DICOM.
     """
-    return _one(data, position, len(data), encoding, 0)
+    return _one(data, position, len(data), encoding, 0, _head(data, position, len(data), encoding))
 
 
-def _sorted(found: dict[int, Element]) -> dict[int, Element]:
-    tags = list(found)
-    return found if all(a < b for a, b in pairwise(tags)) else {t: found[t] for t in sorted(tags)}
-
-
-def _head(data: bytes, position: int, end: int, encoding: Encoding) -> tuple[int, str, int, int]:
-    """Tag, VR, offset of the value, length of the value."""
+def _head(data: bytes, position: int, end: int, encoding: Encoding) -> Head:
     if end - position < 8:
         raise Short
     if not encoding.explicit:
@@ -141,7 +147,7 @@ def _head(data: bytes, position: int, end: int, encoding: Encoding) -> tuple[int
     group, number, vr, length = encoding.tag_vr.unpack_from(data, position)
     tag = group << 16 | number
     if vr in _SHORT_VRS and group != 0xFFFE:
-        return tag, vr.decode("ascii"), position + 8, length
+        return tag, _SHORT_VRS[vr], position + 8, length
     if group == 0xFFFE or not (vr.isalpha() and vr.isupper()):
         # Items carry no VR; and some devices write an element of an explicit data set as if it were implicit.
         return tag, "", position + 8, encoding.length.unpack_from(data, position + 4)[0]
@@ -151,9 +157,9 @@ def _head(data: bytes, position: int, end: int, encoding: Encoding) -> tuple[int
     return tag, vr.decode("ascii", "replace"), position + 12, encoding.length.unpack_from(data, position + 8)[0]
 
 
-def _one(data: bytes, position: int, end: int, encoding: Encoding, depth: int) -> Element:
-    """The element at ``position``, with its items."""
-    tag, vr, value, length = _head(data, position, end, encoding)
+def _one(data: bytes, position: int, end: int, encoding: Encoding, depth: int, head: Head) -> Element:
+    """The element at ``position``, whose head was read already, with its items."""
+    tag, vr, value, length = head
     if tag >> 16 == 0xFFFE or depth > _DEPTH_LIMIT:
         raise unreadable()
     if length != UNDEFINED:
@@ -213,10 +219,10 @@ def _until(data: bytes, position: int, end: int, encoding: Encoding, depth: int)
     """The elements of an item of undefined length, and where its delimiter ends."""
     elements: list[Element] = []
     while True:
-        tag, _, value, _ = _head(data, position, end, encoding)
-        if tag == ITEM_END:
-            return tuple(elements), value
-        elements.append(_one(data, position, end, encoding, depth))
+        head = _head(data, position, end, encoding)
+        if head[0] == ITEM_END:
+            return tuple(elements), head[2]
+        elements.append(_one(data, position, end, encoding, depth, head))
         position = elements[-1].end
 
 
@@ -225,7 +231,7 @@ def _exactly(data: bytes, position: int, end: int, encoding: Encoding, depth: in
     elements: list[Element] = []
     while position < end:
         try:
-            elements.append(_one(data, position, end, encoding, depth))
+            elements.append(_one(data, position, end, encoding, depth, _head(data, position, end, encoding)))
         except Short:
             raise unreadable() from None
         position = elements[-1].end

@@ -51,12 +51,15 @@ def rewrite(plan: Plan, elements: Iterable[Element], place: int, encoding: Encod
     """
     known = plan.rules.at(place)
     written: dict[int, bytes] = {}
+    removed = 0
     for element in elements:
         tag = element.tag
         decision = known.get(tag) or plan.rules.decide(place, tag)
-        output = _apply(plan, element, decision, encoding)
-        if output is not None:
+        if decision.action is Action.REMOVE:
+            removed += 1
+        elif (output := _apply(plan, element, decision, encoding)) is not None:
             written[tag] = output
+    plan.counts["removed"] += removed
     return written
 
 
@@ -64,9 +67,6 @@ def _apply(plan: Plan, element: Element, decision: Decision, encoding: Encoding)
     action = decision.action
     if action is Action.KEEP:
         return _kept(plan, element, decision, encoding)
-    if action is Action.REMOVE:
-        plan.counts["removed"] += 1
-        return None
     if action is Action.ITEMS:
         return _sequence(plan, element, decision)
     if element.items is not None or element.fragments:

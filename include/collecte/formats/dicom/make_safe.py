@@ -49,7 +49,6 @@ def make_safe(source: Path, target: Path, name: str, context: Context) -> Safe:
         return Safe(sha256="", size=0, findings=(refusal.finding,))
     else:
         part.replace(target)
-        _flush_folder(target.parent)
         return safe
     finally:
         part.unlink(missing_ok=True)
@@ -92,12 +91,3 @@ def _compose(dicom: Dicom, who: Identity, context: Context, counts: Counter[str]
     safe_header = header(plan, dicom.header.elements.values(), dicom.encoding, options)
     sink(file_meta(sop_class, who.instance, dicom.transfer_syntax) + safe_header)
     splice(dicom, dicom.header.pixels, sink)
-
-
-def _flush_folder(folder: Path) -> None:
-    """The rename itself must survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
