@@ -37,8 +37,9 @@ class IdentifierKind(StrEnum):
 class Identifier:
     """Something that identifies a patient, as it stood in a delivery. IDENTIFYING: lives in landing, or sealed.
 
-    ``value`` is text as found (``DUPONT^Jean``, ``19560412`` for a birth date, always YYYYMMDD); ``subject`` the pseudonym
-    of the patient it belongs to (needed for birth dates, which are looked for in their own subject's files only), or None.
+    ``value`` is text as found (``DUPONT^Jean``, ``19560412`` for a birth date, always YYYYMMDD); ``subject`` the
+    pseudonym of the patient it belongs to (needed for birth dates, which are looked for in their own subject's files
+    only), or None.
     """
 
     kind: IdentifierKind
@@ -62,12 +63,12 @@ class PatientRef:
 
 @dataclass(frozen=True)
 class Harvest:
-    """What one file says of itself before it is made safe. IDENTIFYING: ``identifiers``, ``object_key``, ``logical_id``.
+    """What one file says of itself before it is made safe. IDENTIFYING: all but ``name``, ``subjects``, ``findings``.
 
-    ``subjects``: pseudonyms. ``object_key`` groups files into one object (a SeriesInstanceUID); ``logical_id`` tells that
-    a later file is a correction of this one (a SOPInstanceUID); None where the kind has none. ``name`` is the output's
-    relative POSIX path, without anything identifying and a function of the input and the keys alone. With a refusing
-    finding, ``name`` may be empty.
+    ``subjects``: pseudonyms. ``object_key`` groups files into one object (a SeriesInstanceUID); ``logical_id`` tells
+    that a later file is a correction of this one (a SOPInstanceUID); None where the kind has none. ``name`` is the
+    output's relative POSIX path, without anything identifying and a function of the input and the keys alone. With a
+    refusing finding, ``name`` may be empty.
     """
 
     name: str
@@ -84,8 +85,8 @@ class Harvest:
 @dataclass(frozen=True)
 class Safe:
     """What making a file safe gave: SHA-256 (hex) and size (bytes) of the output, hashed as it was written; findings;
-    ``actions`` counts what was done (``removed``, ``replaced``, ``shifted``…). Where a finding refuses, there is no output
-    and ``sha256`` is empty.
+    ``actions`` counts what was done (``removed``, ``replaced``, ``shifted``…). Where a finding refuses, there is no
+    output and ``sha256`` is empty.
     """
 
     sha256: str

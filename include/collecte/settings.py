@@ -1,15 +1,15 @@
 """Where this installation keeps its things: read from the environment, by the same names in every deployment.
 
-=========================  =====================================================================  ==========================
-variable                   holds                                                                  default
-=========================  =====================================================================  ==========================
-``COLLECTE_CATALOGUE``     SQLAlchemy URL of the catalogue; ``COLLECTE_CATALOGUE_FILE`` names a   ``.collecte/catalogue.db``
-                           file that holds it (a mounted secret)
-``COLLECTE_LANDING``       URL of the landing zone (``file://``): identifying                     ``.collecte/landing``
-``COLLECTE_CURATED``       URL of the curated zone (``file://``)                                  ``.collecte/curated``
-``COLLECTE_CHALLENGES``    folder of the challenge files                                          ``include/challenges``
-``COLLECTE_CONNECTIONS``   JSON file of connections, as Airflow's LocalFilesystemBackend reads it  none
-=========================  =====================================================================  ==========================
+=========================  ===================================================================================
+variable                   holds
+=========================  ===================================================================================
+``COLLECTE_CATALOGUE``     SQLAlchemy URL of the catalogue (default: SQLite in ``.collecte/``);
+                           ``COLLECTE_CATALOGUE_FILE`` names a file that holds it, such as a mounted secret
+``COLLECTE_LANDING``       URL of the landing zone (``file://``): identifying (default ``.collecte/landing``)
+``COLLECTE_CURATED``       URL of the curated zone (``file://``; default ``.collecte/curated``)
+``COLLECTE_CHALLENGES``    folder of the challenge files (default ``include/challenges``)
+``COLLECTE_CONNECTIONS``   JSON file of connections, as Airflow's LocalFilesystemBackend reads it (no default)
+=========================  ===================================================================================
 
 Connections may also stand in the environment as Airflow reads them (``AIRFLOW_CONN_<ID>``).
 """

@@ -75,7 +75,7 @@ def describe(challenge: ChallengeId, centre: CentreId, delivery: Delivery, as_js
 
 
 def validate(challenge: ChallengeId, centre: CentreId, delivery: Delivery, as_json: Json = False) -> None:
-    """Judge a described delivery by the suites in expectations/ and accept what nothing refuses. Exit code 1: some fail.
+    """Judge a described delivery by the suites in expectations/; accept what nothing refuses. Exit code 1: some fail.
 
     \b
     Example:

@@ -1,14 +1,11 @@
-"""The kinds of data. Each is a package that answers the same four questions; :data:`FORMATS` lists them.
-
-A new kind is a folder and one line here.
-"""
+"""The kinds of data. Each is a package that answers the same four questions; :mod:`collecte.formats.registry` lists them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from collecte.challenge import Challenge, Centre
+from collecte.challenge import Centre, Challenge
 from collecte.pseudonym import Pseudonymiser
 from collecte.records import Fact, Harvest, Safe
 
@@ -24,8 +21,8 @@ def nowhere(name: str) -> str | None:
 @dataclass(frozen=True)
 class Context:
     """What a format may know besides the file: the challenge, the centre, the keyed replacements, and where a name in a
-    table leads (``reference``: an original file name or relative path → the output name of that file, None if unknown or
-    ambiguous).
+    table leads (``reference``: an original file name or relative path → the output name of that file, None if unknown
+    or ambiguous).
     """
 
     challenge: Challenge
@@ -37,8 +34,8 @@ class Context:
 class Format(Protocol):
     """What a kind of data offers. ``source`` and ``target`` are local paths; memory does not grow with their size.
 
-    A format never raises for what a file contains: that is a finding. It lets ``OSError`` through. No message, warning or
-    log line of a third-party library leaves it.
+    A format never raises for what a file contains: that is a finding. It lets ``OSError`` through. No message, warning
+    or log line of a third-party library leaves it.
     """
 
     KIND: str
