@@ -1,4 +1,4 @@
-"""The kinds of data. Each is a package that answers the same four questions; :mod:`collecte.formats.registry` lists them."""
+"""The kinds of data. Each is a package that answers the same four questions; the registry beside lists them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
