@@ -27,6 +27,8 @@ _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 def normalise_identifier(text: str) -> str:
     """An identifier as it is compared: NFKC, upper case, no spaces, nothing unseen (controls, byte-order mark)."""
     folded = unicodedata.normalize("NFKC", text).upper()
+    if folded.isascii() and folded.isprintable():
+        return folded.replace(" ", "")
     return "".join(c for c in folded if not c.isspace() and unicodedata.category(c) not in ("Cc", "Cf"))
 
 

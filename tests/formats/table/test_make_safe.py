@@ -253,3 +253,10 @@ def test_every_action_of_the_rules_was_tried() -> None:
     assert {rule["action"] for rule in COLUMNS} == {
         "pseudonym", "reference", "label", "keep", "date", "age", "text", "drop",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["xNguyen", "Nguyễns", "(B200002)", "xB200002x", "nguyen", "B 200 002"])
+def test_a_text_that_names_the_patient_of_another_row_is_emptied_too(judge: Judge, text: str) -> None:
+    judged = judge(f'ipp;nom;commentaire\nA100001;DUPONT;"{text}"\nB200002;Nguyễn;stable\n')
+    assert judged.found == {"TABLE-TEXT-NOT-KEPT": ("column 3, row 2", 1)}
+    assert [row[1] for row in judged.rows] == ["comment", "", "stable"]

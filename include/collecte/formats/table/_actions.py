@@ -2,16 +2,17 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 
 from collecte.challenge import TableRules
 from collecte.formats import Context
 from collecte.formats.table._columns import Planned, plain
 from collecte.formats.table._dates import parse_date, shifted
 from collecte.formats.table._tally import Tally
-from collecte.formats.table._text import Known, direct_identifiers, names_somebody
+from collecte.formats.table._text import Known, direct_identifiers, forms, names_somebody
+from collecte.records import Identifier
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+){2,}")
 _UID_CHARACTERS = 64
@@ -41,11 +42,16 @@ class Session:
 
 @dataclass(frozen=True)
 class Line:
-    """The row that a cell stands in: its number, its subject, and the word forms of its own identifiers."""
+    """The row that a cell stands in: its number, its subject, and, made when they are asked for, the word forms of its
+    own identifiers."""
 
     number: int
     subject: str | None
-    forms: frozenset[str]
+    identifiers: Callable[[], Iterable[Identifier]]
+
+    @cached_property
+    def forms(self) -> frozenset[str]:
+        return forms(self.identifiers())
 
     def __repr__(self) -> str:
         return f"Line({self.number})"

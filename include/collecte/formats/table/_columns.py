@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from collecte.challenge import Column, TableRules, header_key
@@ -41,14 +41,24 @@ class Planned:
     output: str
     identifier: IdentifierKind | None
 
-    @property
+    @cached_property
     def action(self) -> str:
         """The rule's action; ``drop`` where no rule names the column."""
         return self.rule.action if self.rule else "drop"
 
-    @property
+    @cached_property
     def sent(self) -> bool:
         return self.action != "drop"
+
+    @cached_property
+    def identifies(self) -> IdentifierKind | None:
+        """The kind of identifier that its cells are: of the pseudonym column, of accession numbers, of birth dates even
+        where they are sent shifted, of a column that is not sent and whose header announces one."""
+        if self.action == "pseudonym" or (self.rule and self.rule.refers_to == "accession"):
+            return IdentifierKind.ID
+        if self.action == "date" and self.identifier is IdentifierKind.BIRTH_DATE:
+            return IdentifierKind.BIRTH_DATE
+        return None if self.sent else self.identifier
 
     def __repr__(self) -> str:
         return f"Planned({self.number}, {self.output!r})"
@@ -61,7 +71,7 @@ class Plan:
     columns: tuple[Planned, ...]
     subject: int | None
 
-    @property
+    @cached_property
     def sent(self) -> tuple[Planned, ...]:
         """The columns of the output, in the order of the rules, so that every centre's tables look alike. Without a
         subject no date can be shifted, and none is sent."""
@@ -69,6 +79,15 @@ class Plan:
             column for column in self.columns if column.sent and not (self.subject is None and column.action == "date")
         ]
         return tuple(sorted(kept, key=lambda column: column.order))
+
+    @cached_property
+    def unsent(self) -> tuple[Planned, ...]:
+        return tuple(column for column in self.columns if not column.sent)
+
+    @cached_property
+    def telling(self) -> tuple[Planned, ...]:
+        """The columns in which identifiers are looked for."""
+        return tuple(c for c in self.columns if c.identifies or not c.sent or c.action == "text")
 
 
 def plan(header: Sequence[str], rules: TableRules) -> Plan:
@@ -119,6 +138,8 @@ def common_words() -> frozenset[str]:
 
 def plain(text: str) -> str:
     """Text without case and accents."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text).casefold()
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from collecte.formats.table._columns import Plan, Planned, plain
+from collecte.formats.table._columns import Plan, plain
 from collecte.formats.table._dates import birth_date
 from collecte.formats.table._text import direct_identifiers
 from collecte.pseudonym import Pseudonymiser, is_placeholder
@@ -17,11 +17,11 @@ def row_subject(plan: Plan, cells: Sequence[str], pseudonyms: Pseudonymiser) -> 
 
 
 def row_identifiers(plan: Plan, cells: Sequence[str], subject: str | None) -> Iterator[Identifier]:
-    """The identifiers in a row: of the pseudonym column, of accession numbers, of columns that are not sent and whose
-    header announces one, of birth dates even where they are sent shifted, and whatever has the form of an e-mail
+    """The identifiers in a row: of the columns that are known to hold some, and whatever has the form of an e-mail
     address, a telephone number or a NIR in free text and in columns that are not sent."""
-    for column, cell in zip(plan.columns, cells, strict=True):
-        kind = _kind(column)
+    for column in plan.telling:
+        cell = cells[column.number - 1]
+        kind = column.identifies
         # A birth date is looked for in its own subject's files; nobody's cannot be looked for.
         if kind is not None and (subject or kind is not IdentifierKind.BIRTH_DATE) and not is_placeholder(cell):
             value = _value(kind, cell)
@@ -30,14 +30,6 @@ def row_identifiers(plan: Plan, cells: Sequence[str], subject: str | None) -> It
         if not column.sent or column.action == "text":
             for found, value in direct_identifiers(cell, strict=True):
                 yield Identifier(found, value, subject)
-
-
-def _kind(column: Planned) -> IdentifierKind | None:
-    if column.action == "pseudonym" or (column.rule and column.rule.refers_to == "accession"):
-        return IdentifierKind.ID
-    if column.action == "date" and column.identifier is IdentifierKind.BIRTH_DATE:
-        return IdentifierKind.BIRTH_DATE
-    return None if column.sent else column.identifier
 
 
 def _value(kind: IdentifierKind, cell: str) -> str | None:

@@ -25,6 +25,7 @@ _SHORTEST_NAME, _SHORTEST_ID, _SHORTEST_STREET = 3, 4, 5
 _SHORTEST_INSIDE = 5
 _SHORTEST_DIRECT = 6
 
+_NINE_DIGITS = re.compile(r"(?:\d\D{0,3}){8}\d")
 _EMAIL = re.compile(r"[^\s@<>,;:()\[\]]+@[^\s@<>,;:()\[\]]+\.[a-z]{2,}", re.IGNORECASE)
 _PHONE = re.compile(r"(?<!\d)(?<!\d\.)(?:\+33|0033|\(\+33\)|0)\s?(?:\(0\)\s?)?[1-9](?:[\s.\-/]?\d{2}){4}(?!\.?\d)")
 _NIR = re.compile(
@@ -47,7 +48,7 @@ def direct_identifiers(text: str, *, strict: bool) -> frozenset[tuple[Identifier
     bare = _visible(text)
     if "@" in bare:
         found |= {(IdentifierKind.EMAIL, match[0]) for match in _EMAIL.finditer(bare)}
-    if sum(c.isdigit() for c in bare) >= 9:
+    if _NINE_DIGITS.search(bare):
         found |= {(IdentifierKind.PHONE, match[0]) for match in _PHONE.finditer(bare)}
         found |= {(IdentifierKind.NIR, match[0]) for match in _NIR.finditer(bare) if _is_nir(match[0], strict=strict)}
     return frozenset(found)
@@ -138,4 +139,6 @@ def _is_nir(text: str, *, strict: bool) -> bool:
 
 def _visible(text: str) -> str:
     """NFKC, without characters that show nothing (a zero-width space inside a number)."""
+    if text.isascii():
+        return text
     return "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")

@@ -142,13 +142,14 @@ def _safe_row(row: Row, columns: Plan, session: Session, told: set[int]) -> list
     if subject is None and columns.subject is not None:
         session.tally.add("TABLE-ROW-WITHOUT-SUBJECT", row=row.number)
         return None
-    line = Line(row.number, subject, forms(row_identifiers(columns, cells, subject)))
+    line = Line(row.number, subject, lambda: row_identifiers(columns, cells, subject))
     return [safe_cell(cells[column.number - 1], column, line, session) for column in columns.sent]
 
 
 def _look_at_unsent(number: int, cells: list[str], columns: Plan, session: Session, told: set[int]) -> None:
-    for column, cell in zip(columns.columns, cells, strict=True):
-        if column.sent or not cell:
+    for column in columns.unsent:
+        cell = cells[column.number - 1]
+        if not cell:
             continue
         if column.rule is None and column.number not in told:
             _tell(column, told, session)
