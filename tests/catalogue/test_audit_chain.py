@@ -64,6 +64,7 @@ TAMPERINGS = {
     "attempt of an event": ("UPDATE event SET attempt = 7 WHERE step = 'accept'", 3),
     "shard of an event": ("UPDATE event SET shard = 'd0001/accept/2' WHERE step = 'accept'", 3),
     "hash of an event": ("UPDATE event SET hash = 'other' WHERE step = 'accept'", 3),
+    "the link to the event before": ("UPDATE event SET previous = 'other' WHERE step = 'accept'", 3),
     "an event taken out": ("DELETE FROM event WHERE step = 'receive'", 2),
     "the last event taken out": ("DELETE FROM event WHERE step = 'review'", 3),
     "the head": ("UPDATE audit_head SET hash = 'other' WHERE chain LIKE 'delivery:%'", 4),
@@ -133,6 +134,37 @@ def test_a_challenge_rewritten_as_a_whole_does_not_match_a_printed_report(
         assert verify(connection, "demo", [printed]) == [
             Broken(chain, 1, "it is not the event whose hash the report shows")
         ]
+
+
+def test_a_delivery_rewritten_as_a_whole_does_not_match_a_printed_report(
+    catalogue: Catalogue, journey: DeliveryRow
+) -> None:
+    chain = delivery_chain(journey.id)
+    with catalogue.read() as connection:
+        assert verify(connection, "demo", [Anchor(chain, *head(connection, chain))]) == []
+        (broken,) = verify(connection, "demo", [Anchor(chain, 4, GENESIS)])
+    assert (broken.chain, broken.seq) == (chain, 4)
+
+
+def test_two_files_whose_events_were_exchanged_are_found_although_the_sums_agree(
+    catalogue: Catalogue, journey: DeliveryRow
+) -> None:
+    file = tables.file.c
+    with catalogue.transaction() as connection:
+        rows = connection.execute(
+            select(file.id, file.state, file.salt, file.sha256).where(file.state.in_(("accepted", "duplicate")))
+        ).all()
+        accepted, duplicate = (next(row for row in rows if row.state == state) for state in ("accepted", "duplicate"))
+        leaves = [
+            leaf(row.salt, row.id, before, "recalled", row.sha256)
+            for row, before in ((accepted, "duplicate"), (duplicate, "accepted"))
+        ]
+        moves = {"accepted>recalled": 1, "duplicate>recalled": 1}
+        append(connection, delivery_chain(journey.id), "recall", "d0001/recall/1", 1, {}, leaves, moves)
+        connection.execute(update(tables.file).where(file.id.in_((accepted.id, duplicate.id))).values(state="recalled"))
+    with catalogue.read() as connection:
+        (broken,) = verify(connection, "demo")
+    assert (broken.seq, broken.what) == (5, f"file f{accepted.id} was accepted, not duplicate, before it")
 
 
 def test_a_delivery_taken_out_whole_is_missed_by_its_challenge(catalogue: Catalogue, journey: DeliveryRow) -> None:

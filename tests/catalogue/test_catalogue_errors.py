@@ -114,14 +114,17 @@ import os, sys
 from sqlalchemy import text
 from collecte.catalogue import open_catalogue
 catalogue = open_catalogue(sys.argv[1])
-def count():
+def used():
     with catalogue.read() as connection:
-        return connection.execute(text("SELECT count(*) FROM centre")).scalar()
+        assert connection.execute(text("SELECT count(*) FROM centre")).scalar() == 0
+        return connection.connection.dbapi_connection
+ours = used()
+assert used() is ours
 child = os.fork()
 if child == 0:
-    os._exit(count())
+    os._exit(used() is ours)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-assert count() == 0
+assert used() is ours
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code, url], check=True)
 

@@ -57,6 +57,14 @@ def test_each_table_counts_for_itself(catalogue: Catalogue) -> None:
         assert take_ids(connection, "subject", 0) == range(0)
 
 
+def test_a_long_transaction_keeps_nobody_from_taking_ids(postgres_url: str) -> None:
+    catalogue = open_catalogue(postgres_url, lock_wait_s=1)
+    with catalogue.transaction() as first, catalogue.transaction() as second:
+        assert take_ids(first, "finding", 2) == range(1, 3)
+        assert take_ids(second, "finding", 2) == range(3, 5)
+    catalogue.close()
+
+
 def test_ids_of_a_transaction_that_failed_are_in_no_row(catalogue: Catalogue) -> None:
     with pytest.raises(ZeroDivisionError), catalogue.transaction() as connection:
         _ = take_ids(connection, "file", 3)[0] // 0
