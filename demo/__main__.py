@@ -27,8 +27,12 @@ def main() -> int:
     parser.add_argument("--challenges", type=Path, help="folder of challenge files (up)")
     options = parser.parse_args()
     say = Clock()
+    state = options.state.resolve()
     try:
-        return _VERBS[options.verb](options.state.resolve(), say, options.challenges)
+        if options.verb == "status":
+            return _status(state)
+        with local.alone(state):
+            return _VERBS[options.verb](state, say, options.challenges)
     except (StackError, DidNotEnd) as error:
         print(error, file=sys.stderr)
         return 1
@@ -53,7 +57,7 @@ def _down(state: Path, say: Clock, challenges: Path | None) -> int:
     return 0
 
 
-def _status(state: Path, say: Clock, challenges: Path | None) -> int:
+def _status(state: Path) -> int:
     stack = local.load(state)
     running = stack.running() if stack else {}
     if stack is None or not running:
@@ -65,7 +69,7 @@ def _status(state: Path, say: Clock, challenges: Path | None) -> int:
     return 0 if all(running.values()) else 1
 
 
-_VERBS = {"up": _up, "play": _play, "down": _down, "status": _status}
+_VERBS = {"up": _up, "play": _play, "down": _down}
 
 if __name__ == "__main__":
     raise SystemExit(main())

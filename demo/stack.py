@@ -12,6 +12,7 @@ Everything lives under one *state folder* (``.collecte/demo``), so several stack
 The settings have the same names as in docker-compose.yaml; a test holds the two against each other.
 """
 
+import fcntl
 import json
 import os
 import secrets
@@ -20,8 +21,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -88,6 +90,24 @@ class Stack:
 def state_folder() -> Path:
     """``COLLECTE_DEMO_STATE``, or ``.collecte/demo`` in the checkout."""
     return Path(os.environ.get("COLLECTE_DEMO_STATE") or HOME / ".collecte" / "demo").resolve()
+
+
+@contextmanager
+def alone(state: Path) -> Iterator[None]:
+    """Keep others from starting or ending this stack meanwhile. Whoever is killed lets go.
+
+    Raises:
+        StackError: somebody else is at work on it.
+    """
+    state.parent.mkdir(parents=True, exist_ok=True)
+    with state.with_name(f"{state.name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(
+                f"Another command is starting, playing or ending the stack in {state}: let it end."
+            ) from None
+        yield
 
 
 def load(state: Path) -> Stack | None:

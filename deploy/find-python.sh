@@ -10,7 +10,7 @@ except ImportError:
     sys.exit(4)
 print(sys.executable)'
 no_venv=""
-for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
+for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11 "${SYSTEM_PYTHON-/usr/bin/python3}"; do
     found=$("$candidate" -I -c "$probe" 2>/dev/null)
     case $? in
         0) echo "$found"; exit 0 ;;

@@ -160,6 +160,16 @@ def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:
     assert "nothing was running" in ended.stdout
 
 
+def test_two_commands_do_not_work_on_one_stack_at_once(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with stack.alone(state):
+        refused = _demo("up", state)
+
+    assert refused.returncode == 1
+    assert "Another command is starting" in refused.stderr
+    assert not state.exists()
+
+
 @pytest.fixture
 def sleeper(tmp_path: Path) -> Iterator[processes.Session]:
     session = processes.start(
