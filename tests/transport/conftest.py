@@ -1,13 +1,11 @@
 """Drops of each kind, connections to them, and a hand that acts on a server in the middle of a transfer."""
 
-import getpass
+import itertools
 import os
-import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +14,8 @@ import pytest
 
 from collecte.errors import Retry
 from collecte.transport import Endpoint, Entry, Source, Want
-from demo.servers import HOST, S3Server, SftpServer, free_ports, make_key, start, stop, wait_until
+from demo.servers import HOST, S3Server, SftpServer, make_key
+from tests.transport.openssh import Sshd, openssh
 
 MIB = 1024 * 1024
 
@@ -56,63 +55,16 @@ def s3_endpoint(server: S3Server, **extra: object) -> Endpoint:
     return Endpoint("bucket_test", "aws", login=server.access_key, password=server.secret_key, extra=extras)
 
 
-@dataclass(frozen=True)
-class Sshd:
-    """A real OpenSSH server for the user who runs the tests."""
-
-    port: int
-    host_key: str
-    pid: int
-
-    def endpoint(self, client_key: Path, **extra: object) -> Endpoint:
-        extras = {"host_key": self.host_key, "key_file": str(client_key), "keepalive_interval": 1, **extra}
-        return Endpoint("chu_openssh", "sftp", HOST, self.port, getpass.getuser(), extra=extras)
-
-
 @pytest.fixture
 def sshd(tmp_path: Path, client_key: Path) -> Iterator[Callable[..., Sshd]]:
     """Starts OpenSSH servers: ``sshd()`` or ``sshd(MaxStartups="1:100:1")``."""
-    running: list[subprocess.Popen[bytes]] = []
+    with ExitStack() as running:
+        count = itertools.count()
 
-    def begin(**options: str) -> Sshd:
-        running.append(process := _start_sshd(tmp_path / f"sshd-{len(running)}", client_key, options))
-        return Sshd(*process.args_of_test, process.pid)  # type: ignore[attr-defined]
+        def begin(**options: str) -> Sshd:
+            return running.enter_context(openssh(tmp_path / f"sshd-{next(count)}", client_key, **options))
 
-    yield begin
-    for process in running:
-        stop(process, grace_s=5)
-
-
-def _start_sshd(state: Path, client_key: Path, options: dict[str, str]) -> "subprocess.Popen[bytes]":
-    state.mkdir()
-    host_key = make_key(state / "host_key")
-    port = free_ports(1)[0]
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where it drops its privileges
-    server = next(str(p) for p in map(Path, _SFTP_SERVERS) if p.exists())
-    settings = {
-        "Port": str(port),
-        "ListenAddress": HOST,
-        "HostKey": str(state / "host_key"),
-        "PidFile": "none",
-        "AuthorizedKeysFile": str(client_key.with_suffix(".pub")),
-        "StrictModes": "no",
-        "UsePAM": "no",
-        "PermitRootLogin": "yes",
-        "PasswordAuthentication": "no",
-        "Subsystem": f"sftp {server}",
-        **options,
-    }
-    config = state / "sshd_config"
-    config.write_text("".join(f"{name} {value}\n" for name, value in settings.items()), "utf-8")
-    program = shutil.which("sshd") or "/usr/sbin/sshd"
-    process = start([program, "-D", "-e", "-f", str(config)], state / "log")
-    wait_until(lambda: b"listening" in (state / "log").read_bytes(), process, state / "log")
-    process.args_of_test = (port, host_key)  # type: ignore[attr-defined]
-    return process
-
-
-_SFTP_SERVERS = ("/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server", "/usr/libexec/sftp-server")
+        yield begin
 
 
 def wants(source: Source, folder: Path, *algorithms: str) -> list[Want]:

@@ -16,7 +16,8 @@ import pytest
 from collecte.errors import CollecteError, NeedsPerson, Retry
 from collecte.transport import Endpoint, Want, open_source
 from demo.servers import HOST, SftpServer, free_ports, make_key
-from tests.transport.conftest import MIB, Centre, Sshd, collect, holds, meanwhile, noise, sftp_endpoint, wants
+from tests.transport.conftest import MIB, Centre, collect, holds, meanwhile, noise, sftp_endpoint, wants
+from tests.transport.openssh import Sshd, sftp_program
 
 BIG = 300 * MIB
 SECRET_NAME = "DUPONT Jean 1956"
@@ -465,16 +466,10 @@ def test_a_file_that_may_not_be_read_is_told_and_the_others_come(
     (root / SECRET_NAME).write_bytes(b"1")
     (root / SECRET_NAME).chmod(0)
     (root / "open").write_bytes(b"2")
-    server = sshd(ForceCommand="/usr/bin/setpriv --reuid=nobody --regid=nogroup --clear-groups " + _sftp_server())
+    server = sshd(ForceCommand="/usr/bin/setpriv --reuid=nobody --regid=nogroup --clear-groups " + sftp_program())
 
     with open_source(server.endpoint(client_key), str(root)) as source:
         results = source.fetch(wants(source, tmp_path))
         assert next(results).want.entry.path == "open"
         with raises(NeedsPerson, "1 files of the drop may not be read"):
             next(results)
-
-
-def _sftp_server() -> str:
-    from tests.transport.conftest import _SFTP_SERVERS
-
-    return next(path for path in _SFTP_SERVERS if Path(path).exists())

@@ -156,6 +156,16 @@ def test_an_empty_file_is_a_file(drop: Drop, tmp_path: Path) -> None:
     assert result.want.target.read_bytes() == b""
 
 
+def test_wants_may_be_made_while_the_drop_is_listed(drop: Drop, tmp_path: Path) -> None:
+    for number in range(700):
+        drop.put(f"{number % 7}/{number}", str(number).encode())
+
+    with drop.open() as source:
+        made = (want(entry, tmp_path, entry.path) for entry in source.entries())
+        assert all(result.want.target.read_text() == result.want.target.name for result in source.fetch(made))
+    assert sum(path.is_file() for path in (tmp_path / "in").rglob("*")) == 700
+
+
 def test_an_empty_drop_lists_nothing(drop: Drop) -> None:
     with drop.open() as source:
         assert list(source.entries()) == []

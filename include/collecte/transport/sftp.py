@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from random import SystemRandom
 from typing import Any, TypeVar, cast
 
@@ -286,6 +286,7 @@ class _SftpSource:
                 self._run(self._connect(connect_options(self._endpoint)))
         try:
             while True:
+                flight.stock_up()
                 with sftp_errors(self._endpoint.id):
                     results = self._runner.run(self._advance(flight))
                     sync_folders(result.want.target for result in results if result and result.outcome == "ok")
@@ -411,6 +412,7 @@ class _Flight:
 
     def __init__(self, wants: Iterator[Want]) -> None:
         self._wants = wants
+        self._stock: deque[Want] = deque()
         self._weights: dict[asyncio.Task[Fetched | None], int] = {}
         self.failure: BaseException | None = None
 
@@ -418,9 +420,13 @@ class _Flight:
     def tasks(self) -> set[asyncio.Task[Fetched | None]]:
         return set(self._weights)
 
+    def stock_up(self) -> None:
+        """Take more wants than one batch can use up. Outside the event loop, since they may come from ``entries()``."""
+        self._stock.extend(islice(self._wants, 2 * _BATCH + _IN_FLIGHT - len(self._stock)))
+
     def take(self) -> Iterator[Want]:
-        while sum(self._weights.values()) < _IN_FLIGHT and (want := next(self._wants, None)) is not None:
-            yield want
+        while self._stock and sum(self._weights.values()) < _IN_FLIGHT:
+            yield self._stock.popleft()
 
     def add(self, task: asyncio.Task[Fetched | None], want: Want) -> None:
         self._weights[task] = 1 if want.entry.size <= _SMALL else _HEAVY
