@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from postgres_server import FORGETFUL, postgres_server
+from tests.catalogue.postgres_server import FORGETFUL, postgres_server
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 

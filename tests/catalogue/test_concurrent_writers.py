@@ -173,6 +173,18 @@ def test_of_two_steps_that_move_one_file_at_once_one_is_sent_back(
     catalogue.close()
 
 
+def test_while_one_registers_for_a_centre_nobody_else_does(
+    catalogue: Catalogue, url: str, deposit: Callable[..., DeliveryRow]
+) -> None:
+    deposit(1)
+    hasty = open_catalogue(url, lock_wait_s=0.2)
+    with catalogue.transaction() as connection:
+        ensure_centre(connection, "demo", "lyon")
+        with pytest.raises(Retry), hasty.transaction() as other:
+            ensure_centre(other, "demo", "lyon")
+    hasty.close()
+
+
 def _blocked(catalogue: Catalogue) -> bool:
     """Whether some session of this PostgreSQL database waits for another's lock."""
     waits = text(
