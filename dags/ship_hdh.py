@@ -1,7 +1,7 @@
 """Ships accepted batches of one challenge to the HDH bucket, and proves that they arrived as they left.
 
 **Runs** once for each batch that *Collect* accepts: the run's partition key says which, `<centre>/<delivery>`. To ship
-one again, press *Trigger* and fill in that key. What is there already, and proved, is not sent again.
+one again, press *Trigger*, open *Advanced Options* and fill in *Partition Key*. What is proved already is not sent.
 
 **Green** means: every object of the batch is in the bucket under its own SHA-256, by the server's own check or by
 reading it back; the batch's manifest was written last; each object has a receipt in the catalogue.

@@ -114,7 +114,7 @@ def test_shipping_without_a_partition_key_fails_and_says_how_to_go_on(running: S
 
     assert run.state == "failed"
     assert (task["task_id"], task["try_number"]) == ("plan_ship", 1)
-    assert "press Trigger and fill in the partition key" in log
+    assert "fill in Partition Key, such as arvel/d0001" in log
 
 
 def test_collecting_an_empty_drop_ends_green_and_runs_nothing_more(running: Stack) -> None:

@@ -75,8 +75,8 @@ def read_partition_key(key: str | None) -> tuple[str, str]:
     if not match:
         raise NeedsPerson(
             "This run has no partition key of the form <centre>/<delivery>, so it is not known what to ship.",
-            "runs start by themselves when a delivery is accepted; to ship one again, press Trigger and fill in the "
-            "partition key, such as arvel/d0001.",
+            "runs start by themselves when a delivery is accepted; to ship one again, press Trigger, open Advanced "
+            "Options and fill in Partition Key, such as arvel/d0001.",
         )
     return match[1], match[2]
 

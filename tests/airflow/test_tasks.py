@@ -79,7 +79,7 @@ def test_shards_travel_as_ids_and_labels(caplog: pytest.LogCaptureFixture) -> No
 
 @pytest.mark.parametrize("key", [None, "", "arvel", "arvel/", "arvel/1", "/d0001", "arvel/d0001/x", "../d0001"])
 def test_a_run_without_a_good_partition_key_is_told_how_to_get_one(key: str | None) -> None:
-    with pytest.raises(NeedsPerson, match="press Trigger and fill in the partition key"):
+    with pytest.raises(NeedsPerson, match="fill in Partition Key, such as arvel/d0001"):
         ids.read_partition_key(key)
 
 
