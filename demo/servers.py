@@ -242,6 +242,20 @@ def s3_server(
         yield server
     finally:
         stop(server.process, grace_s=0)  # type: ignore[arg-type]  # it was started
+        remove_sockets(server)
+
+
+def remove_sockets(server: S3Server) -> None:
+    """Remove the Unix sockets that SeaweedFS leaves in /tmp when it is killed; their names are fixed in it."""
+    parts = {
+        "master": server.master_port,
+        "volume": server.volume_port,
+        "filer": server.filer_port,
+        "s3": server.s3_port,
+    }
+    for name, port in parts.items():
+        Path(f"/tmp/seaweedfs-{name}-grpc-{port + _GRPC}.sock").unlink(missing_ok=True)  # noqa: S108
+        Path(f"/tmp/seaweedfs-{name}-{port}.sock").unlink(missing_ok=True)  # noqa: S108
 
 
 def make_key(path: Path) -> str:

@@ -1,12 +1,13 @@
 """The servers that stand in for hospitals and for the Health Data Hub are real, private to this machine, and end."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from demo.servers import HOME, S3Server, SftpServer, free_ports, listeners
+from demo.servers import HOME, S3Server, SftpServer, free_ports, listeners, s3_server
 
 
 def test_the_s3_server_listens_on_its_own_ports_of_this_machine_only(s3: S3Server) -> None:
@@ -25,6 +26,19 @@ def test_the_sftp_server_listens_on_one_port_of_this_machine_only(
     server = sftp(tmp_path / "drop", password="secret")
 
     assert listeners(server.pid) == {("127.0.0.1", server.port)}
+
+
+def test_an_s3_server_that_ended_leaves_no_port_and_no_socket(tmp_path: Path) -> None:
+    with s3_server(tmp_path / "data") as server:
+        pass
+
+    assert not [left for port in server.ports for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock")]
+    assert not any(accepts(port) for port in server.ports)
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_free_ports_are_all_different() -> None:

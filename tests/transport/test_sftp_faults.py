@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -459,10 +460,13 @@ def test_openssh_that_allows_no_session_is_tried_again(sshd: Callable[..., Sshd]
 def test_a_file_that_may_not_be_read_is_told_and_the_others_come(
     sshd: Callable[..., Sshd], tmp_path: Path, client_key: Path
 ) -> None:
-    root = tmp_path / "drop"
-    root.mkdir()
-    for folder in (tmp_path, *tmp_path.parents[:2], root):
-        folder.chmod(0o755)
+    with TemporaryDirectory() as outside:  # pytest's own folders may be entered by their owner alone
+        root = Path(outside)
+        root.chmod(0o755)
+        _one_closed_and_one_open(root, sshd, tmp_path, client_key)
+
+
+def _one_closed_and_one_open(root: Path, sshd: Callable[..., Sshd], tmp_path: Path, client_key: Path) -> None:
     (root / SECRET_NAME).write_bytes(b"1")
     (root / SECRET_NAME).chmod(0)
     (root / "open").write_bytes(b"2")
