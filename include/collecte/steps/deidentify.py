@@ -1,7 +1,9 @@
 """A folder in, a folder out, residual scan included: the journey's heart without catalogue, without network, without
 Airflow."""
 
+import errno
 import multiprocessing
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -28,9 +30,6 @@ from collecte.zones import place
 Advance = Callable[[str, int, int], None]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-#: Where safe copies wait, inside the output folder, until it is known which of them are accepted.
-SCRATCH = ".collecte-scratch"
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,14 @@ def deidentify(
         NeedsPerson: a folder lies in the other, or ``source`` is no folder.
     """
     _check_folders(source, target)
-    context = context_of(challenge, centre, keys)
+    scratch = target.resolve().with_name(f".{target.resolve().name}.collecte-scratch")
+    with _scratch(scratch):
+        return _deidentify(source, target, scratch, context_of(challenge, centre, keys), jobs, advance)
+
+
+def _deidentify(
+    source: Path, target: Path, scratch: Path, context: Context, jobs: int, advance: Advance
+) -> list[Outcome]:
     outcomes = {outcome.source: outcome for outcome in _unreadable(source)}
     paths = [path for path in regular_files(source) if path not in outcomes]
     with _workers(jobs) as run:
@@ -114,22 +120,39 @@ def deidentify(
         going = [path for path in paths if outcomes[path].state is State.WAITING]
         context = replace(context, reference=References((path, looked[path].examined.harvest.name) for path in going))
         identifiers = frozenset().union(*(look.examined.harvest.identifiers for look in looked.values()))
-        scratch = target / SCRATCH
-        scratch.mkdir(parents=True, exist_ok=True)
         work = [_Work(number, path, looked[path].examined) for number, path in enumerate(going)]
-        safe = _Safely(source, scratch, context, identifiers)
-        for item, made in zip(work, run("make safe", safe, work, advance), strict=True):
-            outcomes[item.path] = _judged(outcomes[item.path], made)
+        made = run("make safe", _Safely(source, scratch, context, identifiers), work, advance)
+        outcomes |= {item.path: _judged(outcomes[item.path], safe) for item, safe in zip(work, made, strict=True)}
     outcomes |= _superseded(outcomes, looked, source)
-    if challenge.refused_file == "holds_object":
+    if context.challenge.refused_file == "holds_object":
         outcomes |= _held_back(outcomes, looked)
+    target.mkdir(parents=True, exist_ok=True)
     for item in work:
         outcome = outcomes[item.path]
-        if outcome.state is State.ACCEPTED and outcome.output and outcome.sha256_out:
+        if outcome.output and outcome.sha256_out:
             place(scratch / str(item.number), target / outcome.output, outcome.sha256_out)
-        (scratch / str(item.number)).unlink(missing_ok=True)
-    remove_empty(scratch)
     return [outcomes[path] for path in sorted(outcomes)]
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[None]:
+    """A folder for copies that are not yet known to be accepted, beside the output and never in it; gone afterwards.
+
+    Raises:
+        NeedsPerson: a disk is full or refuses.
+    """
+    try:
+        shutil.rmtree(folder, ignore_errors=True)  # a killed run's
+        folder.mkdir(parents=True)
+        yield
+    except OSError as error:
+        name = errno.errorcode.get(error.errno or 0, "unknown")
+        raise NeedsPerson(
+            f"The operating system refused a file of the source or of the output ({name}).",
+            "check the space on the disk, and that the source may be read and the folder of the output written.",
+        ) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def context_of(challenge: Challenge, centre: Centre, keys: Keys) -> Context:
@@ -304,12 +327,6 @@ def _check_folders(source: Path, target: Path) -> None:
     inner, outer = source.resolve(), target.resolve()
     if inner == outer or inner in outer.parents or outer in inner.parents:
         raise NeedsPerson("One of the two folders lies in the other.", "choose an output folder beside the source.")
-
-
-def remove_empty(folder: Path) -> None:
-    """Remove a folder that holds nothing any more; leave it where a file of somebody else's stands in it."""
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
 
 
 @contextmanager
