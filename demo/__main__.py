@@ -5,6 +5,8 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
+
 from demo import stack as local
 from demo.processes import DidNotEnd
 from demo.stack import StackError
@@ -33,7 +35,7 @@ def main() -> int:
             return _status(state)
         with local.alone(state):
             return _VERBS[options.verb](state, say, options.challenges)
-    except (StackError, DidNotEnd) as error:
+    except (StackError, DidNotEnd, httpx.HTTPError) as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -22,7 +22,8 @@ from demo.stack import AIRFLOW, Stack, StackError
 from demo.verify import Check, verify
 
 CHALLENGE = "demo"
-_DAGS_S, _RUNS_S = 120.0, 240.0
+#: Seconds. A quiet machine with two cores needs 20 and 60; a busy one is no failure.
+_DAGS_S, _RUNS_S = 120.0, 600.0
 
 
 def play(stack: Stack, say: Callable[[str], None]) -> int:
