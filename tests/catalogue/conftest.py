@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from tests.catalogue.postgres_server import FORGETFUL, postgres_server
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
@@ -25,6 +24,7 @@ from collecte.catalogue import (
 )
 from collecte.findings import Finding, registry
 from collecte.keys import Keys
+from tests.catalogue.postgres_server import FORGETFUL, postgres_server
 
 CHALLENGE = "demo"
 

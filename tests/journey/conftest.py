@@ -62,21 +62,26 @@ class World:
 
 
 @pytest.fixture
-def make_world(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], World]]:
+def make_world(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., World]]:
     """Makes installations: each with drops, bucket, catalogue and zones of its own; all with the same keys."""
     keys = tmp_path / "keys.json"
     Keys.new().save(keys)
     monkeypatch.setenv("COLLECTE_KEYS_DEMO", str(keys))
     with ExitStack() as running:
-        yield lambda: _world(running, s3, tmp_path / f"world{len(list(tmp_path.glob('world*')))}", keys)
+
+        def make(catalogue: str | None = None) -> World:
+            folder = tmp_path / f"world{len(list(tmp_path.glob('world*')))}"
+            return _world(running, s3, folder, keys, catalogue or f"sqlite:///{folder / 'catalogue.db'}")
+
+        yield make
 
 
 @pytest.fixture
-def world(make_world: Callable[[], World]) -> World:
+def world(make_world: Callable[..., World]) -> World:
     return make_world()
 
 
-def _world(running: ExitStack, s3: S3Server, folder: Path, keys: Path) -> World:
+def _world(running: ExitStack, s3: S3Server, folder: Path, keys: Path, catalogue: str) -> World:
     folder.mkdir()
     hdh, drop = (f"{name}-{os.urandom(6).hex()}" for name in ("hdh", "belcombe"))
     s3.create_buckets(hdh, drop)
@@ -93,7 +98,7 @@ def _world(running: ExitStack, s3: S3Server, folder: Path, keys: Path) -> World:
     text = text.replace("path: hdh-demo", f"path: {hdh}").replace("path: belcombe/depot", f"path: {drop}/depot")
     (challenges / "demo.yaml").write_text(text, "utf-8")
     environment = {
-        "COLLECTE_CATALOGUE": f"sqlite:///{folder / 'catalogue.db'}",
+        "COLLECTE_CATALOGUE": catalogue,
         "COLLECTE_LANDING": (folder / "landing").as_uri(),
         "COLLECTE_CURATED": (folder / "curated").as_uri(),
         "COLLECTE_CHALLENGES": str(challenges),
