@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from collecte.catalogue import (
     Catalogue,
@@ -26,6 +27,7 @@ from collecte.catalogue import (
     head,
     plan,
     planned,
+    tables,
     take,
     totals,
     verify,
@@ -62,6 +64,8 @@ def test_the_orphan_of_a_first_attempt_changes_nothing_once_the_second_began(
     with pytest.raises(LeaseLost), orphan.finish({"files": 9}):
         pass
     assert take(catalogue, delivery.id, "receive", 1) == {"files": 2}
+    with catalogue.read() as connection:  # and asking again begins nothing
+        assert connection.execute(select(tables.shard.c.attempt)).scalar() == 2
 
 
 def test_the_next_attempt_begins_only_after_a_write_under_way(
