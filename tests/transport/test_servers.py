@@ -32,7 +32,7 @@ def test_an_s3_server_that_ended_leaves_no_port_and_no_socket(tmp_path: Path) ->
     with s3_server(tmp_path / "data") as server:
         pass
 
-    assert not [left for port in server.ports for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock")]
+    assert not [left for port in server.ports for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock")]  # noqa: S108
     assert not any(accepts(port) for port in server.ports)
 
 
