@@ -33,7 +33,7 @@ from collecte.catalogue import (
 )
 from collecte.keys import Keys
 from collecte.records import State
-from tests.catalogue.postgres_server import postgres_server
+from demo.postgres import postgres_server
 
 FILES = 100_000
 

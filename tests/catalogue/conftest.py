@@ -24,7 +24,7 @@ from collecte.catalogue import (
 )
 from collecte.findings import Finding, registry
 from collecte.keys import Keys
-from tests.catalogue.postgres_server import FORGETFUL, postgres_server
+from demo.postgres import FORGETFUL, postgres_server
 
 CHALLENGE = "demo"
 

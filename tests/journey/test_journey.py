@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from collecte import steps
 from demo.deliveries import deposit
+from demo.postgres import FORGETFUL, postgres_server
 from demo.verify import verify
-from tests.catalogue.postgres_server import FORGETFUL, postgres_server
 from tests.journey.conftest import World
 
 

