@@ -1,10 +1,13 @@
 """``collecte catalogue`` and ``collecte audit``: the tables, and the proof of what they say."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from collecte.cli.output import Json, print_json
+
+if TYPE_CHECKING:
+    from collecte.catalogue import Anchor
 
 catalogue = typer.Typer(
     help="Look after the catalogue's tables.",
@@ -37,19 +40,28 @@ def upgrade() -> None:
 
 @audit.command()
 def verify(
-    challenge: Annotated[str, typer.Argument(metavar="CHALLENGE", help="Id of the challenge.")], as_json: Json = False
+    challenge: Annotated[str, typer.Argument(metavar="CHALLENGE", help="Id of the challenge.")],
+    known: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--head", metavar="N:HASH", help="A head that was printed earlier: event number and hash. Repeatable."
+        ),
+    ] = None,
+    as_json: Json = False,
 ) -> None:
     """Recompute every audit chain of a challenge, offline; name the first broken link of each. Exit code 1: one is.
 
+    With the heads that earlier reports printed, a chain that was rewritten as a whole is found too.
+
     \b
     Example:
-      collecte audit verify demo
+      collecte audit verify demo --head 6:4f0c…
     """
     from collecte import catalogue as of
     from collecte.settings import Settings
 
     with of.open_catalogue(Settings.from_environment().catalogue).read() as connection:
-        broken = of.verify(connection, challenge)
+        broken = of.verify(connection, challenge, [_anchor(challenge, text) for text in known or ()])
         seq, digest = of.head(connection, of.challenge_chain(challenge))
     if as_json:
         found = [{"chain": link.chain, "seq": link.seq, "what": link.what} for link in broken]
@@ -59,3 +71,14 @@ def verify(
             typer.echo(f"{link.chain} at event {link.seq}: {link.what}")
         typer.echo(f"{challenge}: {seq} events in its chain, head {digest}; " + ("broken." if broken else "all holds."))
     raise typer.Exit(bool(broken))
+
+
+def _anchor(challenge: str, text: str) -> "Anchor":
+    from collecte.catalogue import Anchor, challenge_chain
+
+    number, _, digest = text.partition(":")
+    if not number.isdecimal() or len(digest) != 64:
+        raise typer.BadParameter(
+            "write the event's number, a colon, and the hash of 64 characters", param_hint="--head"
+        )
+    return Anchor(challenge_chain(challenge), int(number), digest)
