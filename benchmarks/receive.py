@@ -18,8 +18,8 @@ from os import urandom
 from pathlib import Path
 
 from collecte.transport import Endpoint, Want, open_source
+from demo.openssh import openssh
 from demo.servers import HOST, make_key, program, sftp_server
-from tests.transport.openssh import openssh
 
 RUNS = 5
 

@@ -14,8 +14,8 @@ import pytest
 
 from collecte.errors import Retry
 from collecte.transport import Endpoint, Entry, Source, Want
+from demo.openssh import Sshd, openssh
 from demo.servers import HOST, S3Server, SftpServer, make_key
-from tests.transport.openssh import Sshd, openssh
 
 MIB = 1024 * 1024
 

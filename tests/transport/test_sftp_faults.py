@@ -16,9 +16,9 @@ import pytest
 
 from collecte.errors import CollecteError, NeedsPerson, Retry
 from collecte.transport import Endpoint, Want, open_source
+from demo.openssh import Sshd, sftp_program
 from demo.servers import HOST, SftpServer, free_ports, make_key
 from tests.transport.conftest import MIB, Centre, collect, holds, meanwhile, noise, sftp_endpoint, wants
-from tests.transport.openssh import Sshd, sftp_program
 
 BIG = 300 * MIB
 SECRET_NAME = "DUPONT Jean 1956"
