@@ -220,7 +220,7 @@ def test_a_path_that_leads_out_is_refused_before_it_is_asked_for(drop: Drop, tmp
         with pytest.raises(NeedsPerson, match="leads out of the drop"):
             source.write_small(path, b"")
         with pytest.raises(NeedsPerson, match="leads out of the drop"):
-            source.remove(path)
+            source.remove(Entry(path, 1, 0))
 
 
 def test_feedback_is_written_whole_and_replaces_the_one_before(drop: Drop) -> None:
@@ -245,10 +245,21 @@ def test_feedback_does_not_follow_a_link_that_the_centre_put(folder_drop: Drop, 
 def test_a_file_can_be_removed_twice(drop: Drop) -> None:
     drop.put("a/b", b"1")
     with drop.open() as source:
-        source.remove("a/b")
-        source.remove("a/b")
+        (entry,) = source.entries()
+        assert source.remove(entry)
+        assert not source.remove(entry)
 
         assert list(source.entries()) == []
+
+
+def test_a_file_that_was_replaced_since_it_was_listed_is_not_removed(drop: Drop) -> None:
+    drop.put("a/b", b"1")
+    with drop.open() as source:
+        (entry,) = source.entries()
+        drop.put("a/b", b"replaced")
+
+        assert not source.remove(entry)
+        assert [left.size for left in source.entries()] == [len(b"replaced")]
 
 
 def test_a_small_file_that_is_too_large_is_not_read(drop: Drop) -> None:

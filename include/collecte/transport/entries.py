@@ -74,8 +74,11 @@ class Source(Protocol):
         """Write a small file, such as feedback, whole or not at all; replaces one of that name, creates its folder."""
         ...
 
-    def remove(self, path: str) -> None:
-        """Remove a file; one that is gone already is no error."""
+    def remove(self, entry: Entry) -> bool:
+        """Remove a file, if it still has the size and time that were listed; whether it was removed.
+
+        One that is gone already is no error.
+        """
         ...
 
     def fetch(self, wants: Iterable[Want]) -> Iterator[Fetched]:

@@ -136,14 +136,18 @@ class _FolderSource:
             finally:
                 os.close(here)
 
-    def remove(self, path: str) -> None:
+    def remove(self, entry: Entry) -> bool:
         """See :class:`~collecte.transport.entries.Source`."""
         with disk_errors(self._id), suppress(FileNotFoundError):
-            here, name = self._folder(path)
+            here, name = self._folder(entry.path)
             try:
-                os.unlink(name, dir_fd=here)
+                look = os.stat(name, dir_fd=here, follow_symlinks=False)
+                if (look.st_size, look.st_mtime_ns) == (entry.size, entry.mtime_ns):
+                    os.unlink(name, dir_fd=here)
+                    return True
             finally:
                 os.close(here)
+        return False
 
     def clock_offset(self) -> float | None:
         """It is our own clock."""

@@ -145,10 +145,21 @@ class _S3Source:
         with s3_errors(self._id):
             self._client.put_object(Bucket=self._bucket, Key=self._key(path), Body=data)
 
-    def remove(self, path: str) -> None:
-        """See :class:`~collecte.transport.entries.Source`."""
+    def remove(self, entry: Entry) -> bool:
+        """See :class:`~collecte.transport.entries.Source`. HEAD tells times in whole seconds."""
+        key = self._key(entry.path)
         with s3_errors(self._id):
-            self._client.delete_object(Bucket=self._bucket, Key=self._key(path))
+            try:
+                look = self._client.head_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if is_missing(error):
+                    return False
+                raise
+            seconds = int(look["LastModified"].timestamp())
+            if (look["ContentLength"], seconds) != (entry.size, entry.mtime_ns // 1_000_000_000):
+                return False
+            self._client.delete_object(Bucket=self._bucket, Key=key)
+        return True
 
     def clock_offset(self) -> float | None:
         """Seconds by which the server is ahead, from the Date of a reply (whole seconds)."""

@@ -266,10 +266,15 @@ class _SftpSource:
                 "ask the centre to remove what stands in its place.",
             )
 
-    def remove(self, path: str) -> None:
+    def remove(self, entry: Entry) -> bool:
         """See :class:`~collecte.transport.entries.Source`."""
+        remote = self._path(entry.path)
         with sftp_errors(self._endpoint.id), suppress(*_GONE):
-            self._run(self._client.remove(self._path(path)))
+            look = _look(self._run(self._client.lstat(remote)))
+            if (look.size, look.mtime_ns) == (entry.size, entry.mtime_ns):
+                self._run(self._client.remove(remote))
+                return True
+        return False
 
     def clock_offset(self) -> float | None:
         """SFTP has no way to ask for the time."""
