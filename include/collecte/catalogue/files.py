@@ -225,7 +225,7 @@ def first_with_sha256(
 
 
 def files_like(connection: Connection, centre_id: int, delivery_id: int, files: Iterable[FileRow]) -> list[FileRow]:
-    """The accepted and quarantined files of a centre's earlier deliveries that share a path or a logical identity with
+    """The accepted and quarantined files of a centre's other deliveries that share a path or a logical identity with
     one of ``files``, or that one of them says it replaces: what these could be corrections of. In the order of their
     ids.
     """
@@ -235,14 +235,14 @@ def files_like(connection: Connection, centre_id: int, delivery_id: int, files: 
         paths |= {row.path_digest, *(row.replaces or "").split()}
         identities |= {row.logical_digest} if row.logical_digest else set()
     file, delivery = tables.file.c, tables.delivery.c
-    earlier = (
+    others = (
         select_files()
         .join(tables.delivery, delivery.id == file.delivery_id)
-        .where(delivery.centre_id == centre_id, delivery.id < delivery_id)
+        .where(delivery.centre_id == centre_id, delivery.id != delivery_id)
         .where(file.state.in_((State.ACCEPTED.value, State.QUARANTINED.value)))
     )
     found: dict[int, FileRow] = {}
     for column, digests in ((file.path_digest, paths), (file.logical_digest, identities)):
         for chunk in chunks(sorted(digests)):
-            found.update((row.id, row) for row in file_rows(connection, earlier.where(column.in_(chunk))))
+            found.update((row.id, row) for row in file_rows(connection, others.where(column.in_(chunk))))
     return [found[file_id] for file_id in sorted(found)]

@@ -1,0 +1,170 @@
+"""A correction takes the place of what it corrects by logical identity, and never by a bare name."""
+
+import hashlib
+
+import pytest
+
+from collecte import steps
+from demo.deliveries import ESTRUGAMOU, MARCHEMALLE
+from tests.journey.conftest import World
+from tests.journey.drops import (
+    assert_sound,
+    bucket,
+    by_delivery,
+    drop,
+    ends,
+    findings,
+    image,
+    images_in_bucket,
+    lay,
+    rewrite,
+)
+
+
+def test_the_same_image_in_a_later_delivery_supersedes_the_earlier_one(world: World) -> None:
+    lay(drop(world) / "lot 1", {"IM0001": image(MARCHEMALLE, 1), "IM0002": image(MARCHEMALLE, 2)})
+    steps.run(world.site("arvel"))
+    lay(drop(world) / "lot 2", {"corrige.dcm": image(MARCHEMALLE, 1, size=18)})
+    site = world.site("arvel")
+    steps.run(site)
+    assert ends(site) == {
+        "lot 1/IM0001": "superseded: FILE-SUPERSEDED",
+        "lot 1/IM0002": "accepted",
+        "lot 2/corrige.dcm": "accepted",
+    }
+    assert len(images_in_bucket(world, "d0002")) == 1
+    assert_sound(site)
+
+
+def test_what_was_corrected_before_it_was_shipped_is_not_shipped(world: World) -> None:
+    lay(drop(world) / "lot 1", {"IM0001": image(MARCHEMALLE, 1), "IM0002": image(MARCHEMALLE, 2)})
+    lay(drop(world) / "lot 2", {"IM0003": image(MARCHEMALLE, 1, size=18)})
+    site = world.site("arvel")
+    steps.run(site)
+    assert ends(site)["lot 1/IM0001"] == "superseded: FILE-SUPERSEDED"
+    assert len(images_in_bucket(world, "d0001")) == len(images_in_bucket(world, "d0002")) == 1
+    assert_sound(site)
+
+
+def test_the_order_in_which_deliveries_are_accepted_decides_nothing(world: World) -> None:
+    lay(drop(world) / "lot 1", {"IM0001": image(MARCHEMALLE, 1)})
+    lay(drop(world) / "lot 2", {"IM0001": image(MARCHEMALLE, 1, size=18)})
+    site = world.site("arvel")
+    labels = _up_to_accept(site)
+    for label in reversed(labels):
+        steps.accept(site, label)
+    assert ends(site) == {"lot 1/IM0001": "superseded: FILE-SUPERSEDED", "lot 2/IM0001": "accepted"}
+
+
+def test_a_bare_name_that_recurs_corrects_nothing(world: World) -> None:
+    lay(drop(world) / "lot 1", {"IM0001": image(MARCHEMALLE, 1)})
+    lay(drop(world) / "lot 2", {"IM0001": image(ESTRUGAMOU, 1)})
+    site = world.site("arvel")
+    steps.run(site)
+    assert set(ends(site).values()) == {"accepted"}
+
+
+def test_another_image_under_the_same_path_of_the_same_folder_is_a_correction(world: World) -> None:
+    lay(drop(world) / "lot 1", {"IM0001": image(MARCHEMALLE, 1)})
+    site = world.site("arvel")
+    steps.run(site)
+    lay(drop(world) / "lot 1", {"IM0001": image(MARCHEMALLE, 2, size=18)})
+    steps.run(site)
+    assert by_delivery(site) == {"d0001": {"superseded": 1}, "d0002": {"accepted": 1}}
+    assert_sound(site)
+
+
+def test_a_manifest_may_say_what_a_file_replaces(world: World) -> None:
+    lay(drop(world) / "lot 1", {"IM0001": image(MARCHEMALLE, 1), "IM0002": image(MARCHEMALLE, 2)})
+    site = world.site("arvel")
+    steps.run(site)
+    better = image(MARCHEMALLE, 3)
+    sums = f"fichier;sha256;remplace\nIM0009;{hashlib.sha256(better).hexdigest()};lot 1/IM0001\n"
+    lay(drop(world) / "lot 2", {"IM0009": better, "manifeste.csv": sums.encode()})
+    steps.run(site)
+    assert ends(site)["lot 1/IM0001"] == "superseded: FILE-SUPERSEDED"
+    assert ends(site)["lot 1/IM0002"] == ends(site)["lot 2/IM0009"] == "accepted"
+
+
+def test_a_refused_correction_takes_nobodys_place(world: World) -> None:
+    lay(drop(world) / "lot 1", {"IM0001": image(MARCHEMALLE, 1)})
+    lay(drop(world) / "lot 2", {"IM0001": image(MARCHEMALLE, 1, size=18)[:-100]})
+    site = world.site("arvel")
+    steps.run(site)
+    assert ends(site) == {"lot 1/IM0001": "accepted", "lot 2/IM0001": "quarantined: DICOM-TRUNCATED"}
+
+
+def test_a_refused_file_holds_its_whole_series_back(world: World) -> None:
+    rewrite(world, "refused_file: holds_itself", "refused_file: holds_object")
+    series = {f"IM{n}": image(MARCHEMALLE, n) for n in (1, 2)} | {"IM3": image(MARCHEMALLE, 3)[:-100]}
+    lay(drop(world) / "lot 1", series | {"other": image(ESTRUGAMOU, 1)})
+    site = world.site("arvel")
+    steps.run(site)
+    assert ends(site) == {
+        "lot 1/IM1": "quarantined: OBJECT-HELD-BACK",
+        "lot 1/IM2": "quarantined: OBJECT-HELD-BACK",
+        "lot 1/IM3": "quarantined: DICOM-TRUNCATED",
+        "lot 1/other": "accepted",
+    }
+    assert findings(site)["OBJECT-HELD-BACK"] == 2
+    assert len(images_in_bucket(world, "d0001")) == 1
+
+
+def test_what_is_held_back_takes_nobodys_place_and_what_was_corrected_holds_nothing_back(world: World) -> None:
+    rewrite(world, "refused_file: holds_itself", "refused_file: holds_object")
+    lay(drop(world) / "lot 1", {"IM1": image(MARCHEMALLE, 1)})
+    broken = {"IM1": image(MARCHEMALLE, 1, size=18), "IM2": image(MARCHEMALLE, 2)[:-100]}
+    lay(drop(world) / "lot 2", broken)
+    site = world.site("arvel")
+    steps.run(site)
+    assert ends(site)["lot 1/IM1"] == "accepted"
+    assert ends(site)["lot 2/IM1"] == "quarantined: OBJECT-HELD-BACK"
+
+    lay(drop(world) / "lot 3", {"IM1": image(MARCHEMALLE, 1, size=20), "IM2": image(MARCHEMALLE, 2)})
+    steps.run(site)
+    assert by_delivery(site) == {"d0001": {"superseded": 1}, "d0002": {"superseded": 2}, "d0003": {"accepted": 2}}
+    assert_sound(site)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_same_bytes_again_are_a_duplicate_but_of_a_refused_file_are_judged_anew(world: World, whole: bool) -> None:
+    content = image(MARCHEMALLE, 1)
+    said = hashlib.sha256(content if whole else b"something else").hexdigest()
+    lay(drop(world) / "lot 1", {"IM1": content, "SHA256SUMS": f"{said}  IM1\n".encode()})
+    site = world.site("arvel")
+    steps.run(site)
+    lay(drop(world) / "lot 2", {"IM7": content})
+    steps.run(site)
+    first, second = ends(site)["lot 1/IM1"], ends(site)["lot 2/IM7"]
+    if whole:
+        assert (first, second) == ("accepted", "duplicate: FILE-DUPLICATE")
+    else:
+        assert (first, second) == ("quarantined: MANIFEST-HASH-DIFFERS", "accepted")
+    assert len([key for key in bucket(world) if key.endswith(".dcm")]) == 1
+    assert_sound(site)
+
+
+def test_the_same_bytes_at_two_centres_are_a_duplicate_with_a_finding(world: World) -> None:
+    for centre in ("arvel", "corvane"):
+        lay(drop(world, centre) / "lot", {"IM1": image(MARCHEMALLE, 1)})
+        steps.run(world.site(centre))
+    assert ends(world.site("arvel")) == {"lot/IM1": "accepted"}
+    assert ends(world.site("corvane")) == {"lot/IM1": "duplicate: FILE-DUPLICATE-OTHER-CENTRE"}
+    assert findings(world.site("corvane"))["FILE-DUPLICATE-OTHER-CENTRE"] == 1
+    assert_sound(world.site("corvane"))
+
+
+def _up_to_accept(site: steps.Site) -> list[str]:
+    found = steps.find(site)
+    labels = sorted({ref.shard.partition("/")[0] for ref in found})
+    for ref in found:
+        steps.receive(site, ref.shard)
+    for ref in steps.unpack(site, labels):
+        steps.harvest(site, ref.shard)
+    for ref in steps.group(site, labels):
+        steps.make_safe(site, ref.shard)
+    for ref in steps.describe_shards(site, labels):
+        steps.describe(site, ref.shard)
+    for label in labels:
+        steps.validate(site, label)
+    return labels
