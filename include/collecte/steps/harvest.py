@@ -11,10 +11,11 @@ from collecte.formats import Context
 from collecte.formats.registry import FORMATS, recognise
 from collecte.gates import kinds_covered
 from collecte.receive import archive_kind, empty, kind_not_allowed, not_unpacked, type_unknown
-from collecte.records import Harvest, State
+from collecte.records import Harvest, Identifier, State
 from collecte.residual import path_identifiers
 from collecte.steps.moving import lease_of, paths_of, quarantine, working
 from collecte.steps.site import Site
+from collecte.steps.unpack import HARVESTED
 
 #: The kind of a file that no format recognises.
 OTHER = "other"
@@ -52,24 +53,42 @@ def _refusal(source: Path, kind: str | None, context: Context) -> Finding | None
 
 
 def harvest(site: Site, shard: str) -> dict[str, int]:
-    """Examine the files of one shard; seal what identifies, and record kinds, objects and subjects."""
+    """Examine the files of one shard; seal what identifies, and record kinds, objects and subjects.
+
+    Of a file that is refused already, or repeats another, what identifies is kept and nothing else.
+    """
     delivery, lease = lease_of(site, shard)
     if isinstance(lease, dict):
         return lease
     with site.catalogue.read() as connection:
-        files = files_of_shard(connection, lease, State.WAITING)
+        files = [file for file in files_of_shard(connection, lease) if file.state in HARVESTED]
         archives = files_of_delivery(connection, delivery.id, State.SUPERSEDED)
     context, received = site.context(), site.received(delivery)
     paths = paths_of(site.keys, files, archives)
     with working(lease):
-        looked = [(file, examine(received / str(file.landing), paths[file.id], context)) for file in files]
-    counts = Counter(examined.kind for _, examined in looked) + Counter(files=len(files))
+        everything = [(file, _look(received, file, paths[file.id], context)) for file in files]
+    looked = [(file, examined) for file, examined in everything if file.state is State.WAITING]
+    identifiers = frozenset().union(*(examined.harvest.identifiers for _, examined in everything))
+    counts = Counter(examined.kind for _, examined in looked) + Counter(files=len(looked))
     with lease.finish(counts) as moves:
-        counts["quarantined"] = _record(site, delivery, moves, looked)
+        counts["quarantined"] = _record(site, delivery, moves, looked, identifiers)
     return dict(counts)
 
 
-def _record(site: Site, delivery: DeliveryRow, moves: Moves, looked: Sequence[tuple[FileRow, Examined]]) -> int:
+def _look(received: Path, file: FileRow, path: str, context: Context) -> Examined:
+    """A link, or another entry that was never received, has its path alone."""
+    if file.landing is None:
+        return Examined(OTHER, Harvest(name="", identifiers=path_identifiers(path)))
+    return examine(received / file.landing, path, context)
+
+
+def _record(
+    site: Site,
+    delivery: DeliveryRow,
+    moves: Moves,
+    looked: Sequence[tuple[FileRow, Examined]],
+    identifiers: frozenset[Identifier],
+) -> int:
     digest = site.keys.digest
     keyed = {
         file.id: (examined.kind, digest("object", examined.kind, examined.harvest.object_key))
@@ -93,7 +112,6 @@ def _record(site: Site, delivery: DeliveryRow, moves: Moves, looked: Sequence[tu
     moves.link_file_subjects(
         (file.id, subjects[subject]) for file, examined in looked for subject in examined.harvest.subjects
     )
-    identifiers = frozenset().union(*(examined.harvest.identifiers for _, examined in looked))
     others = {identifier.subject for identifier in identifiers if identifier.subject} - set(subjects)
     subjects |= moves.subjects(delivery.centre_id, sorted(others))
     moves.add_identifiers(delivery.id, site.keys, identifiers, subjects)

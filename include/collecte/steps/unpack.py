@@ -27,6 +27,9 @@ from collecte.steps.site import Site
 #: A shard of harvesting reads headers only.
 HARVEST_BYTES, HARVEST_FILES = 40_000_000_000, 10_000
 
+#: In which states a file is harvested: the identifiers are those of the whole delivery.
+HARVESTED = (State.WAITING, State.QUARANTINED, State.DUPLICATE)
+
 
 def unpack(site: Site, labels: Sequence[str]) -> list[ShardRef]:
     """Unpack the archives of these deliveries, mark duplicates, and name the shards to harvest."""
@@ -44,8 +47,9 @@ def _unpack(site: Site, label: str) -> list[ShardRef]:
         with lease.finish(counts) as moves:
             _record(site, delivery, moves, files, opened, counts)
     with site.catalogue.transaction() as connection:
-        waiting = files_of_delivery(connection, delivery.id, State.WAITING)
-        pieces = cut([(file.id, file.size) for file in waiting], HARVEST_BYTES, HARVEST_FILES)
+        # What is refused, or repeats another file, identifies too, by its bytes and by its name.
+        speaking = [f for f in files_of_delivery(connection, delivery.id) if f.state in HARVESTED]
+        pieces = cut([(file.id, file.size) for file in speaking], HARVEST_BYTES, HARVEST_FILES)
         return plan(connection, delivery.id, "harvest", pieces)
 
 
