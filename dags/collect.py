@@ -1,7 +1,8 @@
 """Takes one centre's deliveries from its drop into our landing zone, makes them safe, checks them, and accepts them.
 
 **Runs** each night, and by hand: press *Trigger* after a centre has called. Leave the form empty to take all that is
-complete; fill in a delivery (`d0001`) to go on with that one alone. Where nothing is complete, it ends green at once.
+complete; fill in a delivery (`d0001`) to go on with that one alone. Where nothing is complete, it ends green at once;
+the log of `find` says which deliveries wait, and why.
 
 **Green** means: every file of each delivery is accepted, or refused with a finding that the centre can read in its
 `retour/`. The accepted ones are in the curated zone, and their shipping to the HDH starts by itself.
@@ -15,6 +16,9 @@ complete; fill in a delivery (`d0001`) to go on with that one alone. Where nothi
 | accept | the files made safe are not those on record: call the engineer on duty | nothing |
 | empty_drop, report | the drop refuses us: received files stay there, or the feedback is not in it yet | *Clear* |
 
+A line *Incident* in the log of `report`: a delivery that was to be coded holds direct identifiers, and the line names
+the contact to tell.
+
 Nothing is done twice by clearing. Marking a task as success lets nothing pass: each step reads the catalogue.
 """
 
@@ -25,7 +29,17 @@ from collecte_airflow import forms, ids, steps
 from collecte_airflow.challenges import centres
 from collecte_airflow.pages import page, title
 from collecte_airflow.site import site
-from collecte_airflow.tasks import DEFAULT_ARGS, delivery_step, finding_step, shard_step, step, tell, tell_shards
+from collecte_airflow.tasks import (
+    DEFAULT_ARGS,
+    delivery_step,
+    finding_step,
+    shard_step,
+    step,
+    tell,
+    tell_incident,
+    tell_shards,
+    tell_waiting,
+)
 
 
 def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list of tasks, without a branch
@@ -46,7 +60,10 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
 
         @finding_step
         def find(params=None):
-            return tell_shards("To receive", steps.find(site(*here), params["delivery"]))
+            at = site(*here)
+            found = steps.find(at, params["delivery"])
+            tell_waiting(steps.waiting(at))
+            return tell_shards("To receive", found)
 
         @step
         def deliveries(refs):
@@ -91,7 +108,9 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
 
         @delivery_step
         def report(delivery):
-            return tell("Reported to the centre", steps.report(site(*here), delivery))
+            at = site(*here)
+            tell_incident(delivery, steps.incident(at, delivery))
+            return tell("Reported to the centre", steps.report(at, delivery))
 
         found = find()
         labels = deliveries(found)

@@ -9,7 +9,7 @@ import functools
 import logging
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from collecte_airflow import ids
 
 if TYPE_CHECKING:
     from collecte.catalogue import ShardRef
+    from collecte.steps import Summary
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -131,6 +132,20 @@ def tell_shards(what: str, refs: "Sequence[ShardRef]") -> list[dict[str, str]]:
     deliveries = ids.deliveries_of(found)
     log.info("%s: %d shards of %d deliveries (%s).", what, len(found), len(deliveries), ", ".join(deliveries) or "none")
     return found
+
+
+def tell_waiting(waiting: "Iterable[Summary]") -> None:
+    """Log which deliveries are left in the drop, and why."""
+    for delivery in waiting:
+        if delivery.waits:
+            finding = delivery.waits
+            log.info("%s waits: %s: %s %s", delivery.delivery, finding.code, finding.text("en"), finding.remedy("en"))
+
+
+def tell_incident(delivery: str, incident: str) -> None:
+    """Log, as a warning, whom to tell of a data-protection incident; nothing where there is none."""
+    if incident:
+        log.warning("%s: %s", delivery, incident)
 
 
 def _class_name(error: BaseException) -> str:

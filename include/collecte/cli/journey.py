@@ -1,6 +1,6 @@
 """The journey's verbs: ``run`` for all of it, one for each stretch, ``status``. Airflow calls the same steps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,7 +32,7 @@ def run(challenge: ChallengeId, centre: CentreId, delivery: OnlyDelivery = None,
 
 
 def status(challenge: ChallengeId, centre: CentreId, as_json: Json = False) -> None:
-    """What became of a centre's deliveries, in figures that add up.
+    """What became of a centre's deliveries, in figures that add up; which ones wait in its drop, and why.
 
     \b
     Example:
@@ -135,8 +135,20 @@ def _show(site: "Site", summaries: "list[Summary]", as_json: bool, *, waiting: b
         for summary in summaries:
             found = ", ".join(f"{n} × {code}" for code, n in summary.findings.items()) or "no finding"
             typer.echo(f"{summary.delivery}: {found}; audit chain {summary.head[:16]}")
+        for line in _to_act_on(summaries):
+            typer.echo(line)
     if not waiting:
         raise typer.Exit(any(summary.states[State.QUARANTINED] for summary in summaries))
+
+
+def _to_act_on(summaries: "list[Summary]") -> Iterator[str]:
+    """What waits and why, and whom to tell of an incident: after the figures, where it is read."""
+    for summary in summaries:
+        if summary.waits:
+            said = f"{summary.waits.text('en')} To do: {summary.waits.remedy('en')}"
+            yield f"{summary.delivery} waits: {summary.waits.code}: {said}"
+        if summary.incident:
+            yield f"{summary.delivery}: {summary.incident}"
 
 
 def _print_counts(counts: Mapping[str, Mapping[str, int]], as_json: bool, *, none: str) -> None:

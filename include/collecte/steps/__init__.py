@@ -17,7 +17,7 @@ from collecte.steps.harvest import harvest
 from collecte.steps.journey import describe_shards, run, status
 from collecte.steps.make_safe import make_safe
 from collecte.steps.receive import receive
-from collecte.steps.report import Summary, report, summary
+from collecte.steps.report import Summary, incident, report, summary, waiting
 from collecte.steps.ship import commit_shipment, plan_ship, ship
 from collecte.steps.site import Connect, Site, load_keys, open_site
 from collecte.steps.unpack import unpack
@@ -40,6 +40,7 @@ __all__ = [
     "finding_as_dict",
     "group",
     "harvest",
+    "incident",
     "load_keys",
     "make_safe",
     "open_site",
@@ -53,4 +54,5 @@ __all__ = [
     "summary",
     "unpack",
     "validate",
+    "waiting",
 ]

@@ -1,7 +1,7 @@
 """What lies in the drop, and what of it is a complete delivery?"""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
@@ -24,8 +24,9 @@ from collecte.catalogue import (
     planned,
     record,
     register_delivery,
+    whole,
 )
-from collecte.errors import NeedsPerson
+from collecte.errors import NeedsPerson, Retry
 from collecte.findings import Finding
 from collecte.gates import agreement_gate
 from collecte.receive import (
@@ -58,6 +59,8 @@ PATIENCE = timedelta(seconds=30)
 ADMINISTRATIVE = "manifest"
 
 _HEAD_BYTES = 4096
+#: How much larger than listed a manifest may have become without being taken for another kind of file. Bytes.
+_GROWTH_BYTES = 64 * 1024 * 1024
 
 
 class GateClosed(NeedsPerson):
@@ -109,8 +112,20 @@ def look(site: Site) -> list[Waiting]:
         # An object store shows whole files only, and stamps their times itself.
         store = endpoint.conn_type == "aws"
         clock = source.clock_offset() if store else None
-        verdicts = [_look_at(site, source, d, clock, store) for d in deliveries(source.entries())]
+        there = deliveries(source.entries())
+        verdicts = [_look_at(site, source, d, clock, store) for d in there]
+    _forget_absent(site, there)
     return [verdict for verdict in verdicts if isinstance(verdict, Waiting)]
+
+
+def _forget_absent(site: Site, there: Iterable[Deposit]) -> None:
+    """A folder that waited and was taken away or renamed waits no longer; its number stays free for it."""
+    digests = {folder_digest(site.keys, deposit.folder) for deposit in there}
+    with site.catalogue.transaction() as connection:
+        centre_id = ensure_centre(connection, site.challenge.id, site.centre.id)
+        for row in deliveries_of(connection, centre_id):
+            if row.state == "waiting" and row.folder_digest not in digests:
+                note_waiting(connection, row.id, None)
 
 
 def _known(site: Site, delivery: str) -> list[DeliveryRow]:
@@ -165,7 +180,9 @@ def _fresh(site: Site, deposit: Deposit, known: Mapping[str, tuple[int, int | No
 
 def _manifests(source: Source, deposit: Deposit) -> Iterator[Manifest]:
     for entry in find_manifests(deposit):
-        content = source.read_small(entry.path, entry.size)
+        content = source.read_small(entry.path, entry.size + _GROWTH_BYTES)
+        if len(content) != entry.size:
+            raise Retry("A manifest changed between the listing of the drop and its reading.")
         name = deposit.relative(entry)
         if is_manifest(name, content[:_HEAD_BYTES]):
             yield parse_manifest(content, name)
@@ -194,8 +211,9 @@ def _register(
     moves.add_findings("find", [(ids[p], f) for p, f in (*verdict.file_findings, *speaking) if p in ids])
     quarantine(moves, "find", [(ids[refusal.entry.path], [refusal.finding]) for refusal in fresh.refusals])
     record(moves, "find", row.label, 0, {"files": len(entries), "refused": len(fresh.refusals)})
+    # A delivery of refused entries alone has nothing to copy, and is judged and reported like any other.
     regular = [(ids[entry.path], entry.size) for entry in fresh.entries]
-    plan(connection, row.id, "receive", cut(regular, RECEIVE_BYTES, RECEIVE_FILES))
+    plan(connection, row.id, "receive", cut(regular, RECEIVE_BYTES, RECEIVE_FILES) or [whole([])])
 
 
 def _new_file(deposit: Deposit, entry: Entry, expected: Expected | None) -> NewFile:

@@ -56,11 +56,12 @@ def describe_shards(site: Site, labels: Iterable[str]) -> list[ShardRef]:
 
 
 def status(site: Site) -> list[Summary]:
-    """Every delivery of the centre in figures."""
+    """Every delivery of the centre in figures; but for those that waited and were taken away from the drop."""
     with site.catalogue.transaction() as connection:
         centre_id = ensure_centre(connection, site.challenge.id, site.centre.id)
         rows = deliveries_of(connection, centre_id)
-    return [summary(site, row) for row in rows]
+    figures = [summary(site, row) for row in rows]
+    return [each for each in figures if each.state != "waiting" or each.waits]
 
 
 def _unshipped(site: Site, delivery: str | None) -> list[str]:

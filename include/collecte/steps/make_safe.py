@@ -66,10 +66,11 @@ def make_safe(site: Site, shard: str) -> dict[str, int]:
         return lease
     with site.catalogue.read() as connection:
         files = files_of_shard(connection, lease, State.WAITING)
-        everything = files_of_delivery(connection, delivery.id)
+        # Only a table names other files: the whole delivery is not read for every shard of images.
+        everything = files_of_delivery(connection, delivery.id) if any(f.kind == "table" for f in files) else []
         subjects = subjects_of(connection, delivery.id)
         identifiers = identifiers_of(connection, site.keys, delivery.id)
-    context = site.context(_references(site, everything) if any(f.kind == "table" for f in files) else nowhere)
+    context = site.context(_references(site, everything) if everything else nowhere)
     with working(lease):
         made = _make(site.received(delivery), lease, files, subjects, context, compile_scanner(identifiers))
     counts = {"files": len(files), "bytes": sum(safe.size for safe in made.values())}

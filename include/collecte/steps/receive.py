@@ -113,8 +113,9 @@ def _record(
     changes = []
     for file in files:
         got = fetched[file.id]
-        if got.outcome != "ok":
-            # The next run finds it in the drop again, as a file that was never received.
+        if got.outcome != "ok" or got.size != file.size:
+            # Also where it is whole but no longer what was listed: whether the delivery is complete was judged by the
+            # listing. The next run finds it in the drop again, as a file that was never received.
             finding = vanished() if got.outcome == "vanished" else changed_while_read()
             findings.append((file.id, finding))
             changes.append(Change(file.id, State.REJECTED, finding.code))

@@ -1,11 +1,22 @@
 """What became of a delivery, in figures: they add up to what was received."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from collecte.catalogue import DeliveryRow, delivery_chain, findings_of, head, totals
+from collecte.catalogue import (
+    DeliveryRow,
+    FindingRow,
+    deliveries_of,
+    delivery_chain,
+    ensure_centre,
+    findings_of,
+    head,
+    totals,
+)
 from collecte.errors import Bug
+from collecte.findings import Finding
 from collecte.records import State
 from collecte.steps.site import Site
 
@@ -13,7 +24,9 @@ from collecte.steps.site import Site
 @dataclass(frozen=True)
 class Summary:
     """One delivery in figures. ``states`` add up to ``received``; ``head`` is the audit chain's, and anchors this
-    summary."""
+    summary. ``waits`` says why it is not collected yet; ``incident`` whom to tell of direct identifiers in a delivery
+    that was to be coded, without their value, and is empty where there is none.
+    """
 
     delivery: str
     state: str
@@ -21,6 +34,8 @@ class Summary:
     states: dict[State, int]
     findings: dict[str, int]
     head: str
+    waits: Finding | None = None
+    incident: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The form for machines."""
@@ -32,6 +47,8 @@ class Summary:
             "states": states,
             "findings": self.findings,
             "head": self.head,
+            "waits": self.waits and _as_dict(self.waits),
+            "incident": self.incident,
         }
 
     def __str__(self) -> str:
@@ -43,13 +60,52 @@ def summary(site: Site, delivery: DeliveryRow) -> Summary:
     """The figures of a delivery as they stand."""
     with site.catalogue.read() as connection:
         states = totals(connection, delivery.id)
-        found = Counter[str]()
-        for finding in findings_of(connection, delivery.id):
-            found[finding.code] += finding.count if finding.file_id is None else 1
+        findings = findings_of(connection, delivery.id)
         _, chain_head = head(connection, delivery_chain(delivery.id))
+    found = Counter[str]()
+    for finding in findings:
+        found[finding.code] += finding.count if finding.file_id is None else 1
     return Summary(
-        delivery.label, delivery.state, sum(states.values()), states, dict(sorted(found.items())), chain_head
+        delivery.label,
+        delivery.state,
+        sum(states.values()),
+        states,
+        dict(sorted(found.items())),
+        chain_head,
+        next((Finding(f.code, f.place, f.count, f.values) for f in findings if delivery.state == "waiting"), None),
+        _incident(site, findings),
     )
+
+
+def waiting(site: Site) -> list[Summary]:
+    """The deliveries that lie in the drop and are not collected yet; ``waits`` of each says why."""
+    with site.catalogue.transaction() as connection:
+        centre_id = ensure_centre(connection, site.challenge.id, site.centre.id)
+        rows = [row for row in deliveries_of(connection, centre_id) if row.state == "waiting"]
+    return [figures for figures in (summary(site, row) for row in rows) if figures.waits]
+
+
+def incident(site: Site, label: str) -> str:
+    """Whom to tell that a delivery which was to be coded holds direct identifiers; empty where it holds none."""
+    return summary(site, site.delivery(label)).incident
+
+
+def _incident(site: Site, findings: Sequence[FindingRow]) -> str:
+    met = [finding for finding in findings if finding.severity == "incident"]
+    if not met:
+        return ""
+    contact = site.centre.agreement.data_protection_contact
+    files, codes = len({finding.file_id for finding in met}), ", ".join(sorted({finding.code for finding in met}))
+    return (
+        f"Incident: direct identifiers in a delivery that was to be coded ({codes}); files in quarantine: {files}. "
+        f"Tell {contact.name} <{contact.email}>: give the delivery's number and these codes, never the value."
+    )
+
+
+def _as_dict(finding: Finding) -> dict[str, str]:
+    """Both languages; the remedy in French, then English."""
+    remedy = f"{finding.remedy('fr')} / {finding.remedy('en')}"
+    return {"code": finding.code, "fr": finding.text("fr"), "en": finding.text("en"), "remedy": remedy}
 
 
 def report(site: Site, label: str) -> dict[str, int]:

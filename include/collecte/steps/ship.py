@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,6 +32,9 @@ HDH = "hdh"
 
 #: A shard of shipping: about a minute of work.
 SHIP_BYTES, SHIP_FILES = 8_000_000_000, 10_000
+
+#: An upload that was begun so long ago and not finished is a killed attempt's: no shard takes that long.
+ABANDONED = timedelta(days=1)
 
 
 def plan_ship(site: Site, label: str) -> list[ShardRef]:
@@ -71,20 +75,22 @@ def ship(site: Site, shard: str) -> dict[str, int]:
     return counts
 
 
-def commit_shipment(site: Site, label: str) -> dict[str, int]:
+def commit_shipment(site: Site, label: str, abandoned: timedelta = ABANDONED) -> dict[str, int]:
     """Send the manifests and, last, ``SHA256SUMS``: the batch is complete. Every file must have its receipt.
+
+    Then end the uploads that were begun ``abandoned`` ago and never finished: their parts take room there, unseen.
 
     Raises:
         NeedsPerson: a file has no receipt yet, or as for :func:`ship`.
     """
     delivery, lease = whole_lease(site, label, "commit")
-    counts = lease if isinstance(lease, dict) else _commit(site, delivery, lease)
+    counts = lease if isinstance(lease, dict) else _commit(site, delivery, lease, abandoned)
     with site.catalogue.transaction() as connection:
         anchor(connection, site.challenge.id, delivery.id)
     return counts
 
 
-def _commit(site: Site, delivery: DeliveryRow, lease: Lease) -> dict[str, int]:
+def _commit(site: Site, delivery: DeliveryRow, lease: Lease, abandoned: timedelta) -> dict[str, int]:
     with site.catalogue.transaction() as connection:
         shipment = ensure_shipment(connection, delivery.id, HDH)
         accepted = files_of_delivery(connection, delivery.id, State.ACCEPTED)
@@ -97,7 +103,8 @@ def _commit(site: Site, delivery: DeliveryRow, lease: Lease) -> dict[str, int]:
     rows = _batch_rows(accepted, subjects)
     with working(lease), tempfile.TemporaryDirectory() as folder:
         sent = [_put_document(site, delivery, Path(folder), name, content) for name, content in documents(rows)]
-    counts = {"files": len(accepted), "documents": len(sent)}
+        aborted = _abort_abandoned(site, abandoned)
+    counts = {"files": len(accepted), "documents": len(sent), "uploads_aborted": aborted}
     with lease.finish(counts) as moves:
         moves.add_receipts(_receipt(shipment.id, None, stored) for stored in sent)
         close_shipment(moves.connection, shipment.id, sent[-1].item.sha256)
@@ -115,6 +122,12 @@ def _put(site: Site, items: Sequence[Item]) -> Iterator[Stored]:
     hdh = site.challenge.hdh
     with open_destination(site.connect(hdh.connection), hdh.path) as destination:
         yield from destination.put(items)
+
+
+def _abort_abandoned(site: Site, abandoned: timedelta) -> int:
+    hdh = site.challenge.hdh
+    with open_destination(site.connect(hdh.connection), hdh.path) as destination:
+        return destination.abort_unfinished(abandoned)
 
 
 def _put_document(site: Site, delivery: DeliveryRow, folder: Path, name: str, content: bytes) -> Stored:

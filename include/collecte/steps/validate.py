@@ -6,7 +6,7 @@ from collections import defaultdict
 from collecte.facts import read_facts
 from collecte.findings import Finding
 from collecte.quality import validate as judge
-from collecte.steps.moving import quarantine, whole_lease
+from collecte.steps.moving import quarantine, whole_lease, working
 from collecte.steps.site import Site
 
 
@@ -15,8 +15,9 @@ def validate(site: Site, label: str) -> dict[str, int]:
     delivery, lease = whole_lease(site, label, "validate")
     if isinstance(lease, dict):
         return lease
-    facts = read_facts(sorted((site.received(delivery) / "facts").glob("*.parquet")))
-    verdict = judge(facts, site.challenge)
+    with working(lease):
+        facts = read_facts(sorted((site.received(delivery) / "facts").glob("*.parquet")))
+        verdict = judge(facts, site.challenge)
     by_file = defaultdict[int | None, list[Finding]](list)
     for file_id, finding in verdict.findings:
         by_file[file_id].append(finding)

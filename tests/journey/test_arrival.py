@@ -1,0 +1,255 @@
+"""What a drop may hold, and when a delivery in it is complete: over a real SFTP server, all steps."""
+
+import hashlib
+import os
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from collecte import steps
+from collecte.errors import NeedsPerson, Retry
+from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, TRIBOULOT
+from tests.journey.conftest import World
+from tests.journey.drops import (
+    assert_sound,
+    bucket,
+    by_delivery,
+    drop,
+    ends,
+    findings,
+    image,
+    images_in_bucket,
+    lay,
+    reconnect,
+    rewrite,
+)
+from tests.receive.builders import tar_of, zip_of
+
+ODD = (
+    "deux mots.dcm",
+    "-rf",
+    "new\nline",
+    unicodedata.normalize("NFC", "été"),
+    unicodedata.normalize("NFD", "été"),
+    os.fsdecode("h\u00f4pital".encode("latin-1")),
+    "a" * 255,
+    "Casse",
+    "casse",
+    "100%.dcm",
+    "$(id);'\"",
+)
+
+
+def test_a_folder_that_grows_after_its_collection_makes_a_second_delivery(world: World) -> None:
+    lay(drop(world) / "lot", {"IM1": image(MARCHEMALLE, 1)})
+    site = world.site("arvel")
+    steps.run(site)
+    lay(drop(world) / "lot", {"IM2": image(MARCHEMALLE, 2)})
+    steps.run(site)
+    assert by_delivery(site) == {"d0001": {"accepted": 1}, "d0002": {"accepted": 1}}
+    assert len(images_in_bucket(world, "d0002")) == 1
+    assert_sound(site)
+
+
+def test_loose_files_make_one_delivery_a_day_and_what_we_wrote_is_never_collected(world: World) -> None:
+    rewrite(world, "quiet_minutes: 30", "quiet_minutes: 0")
+    lay(drop(world), {"IM1": image(MARCHEMALLE, 1), "IM2": image(MARCHEMALLE, 2), "hier": image(MARCHEMALLE, 3)}, "")
+    os.utime(drop(world) / "hier", (1_700_000_000, 1_700_000_000))
+    ours = {name: image(ESTRUGAMOU, 1) for name in ("retour/x", "Retour/x", "recall/x", "RECALL/deep/x")}
+    lay(drop(world), ours, "")
+    site = world.site("arvel")
+    steps.run(site)
+    assert ends(site) == dict.fromkeys(("IM1", "IM2", "hier"), "accepted")
+    assert sorted(map(sum, (counts.values() for counts in by_delivery(site).values()))) == [1, 2]
+    assert all((drop(world) / name).exists() for name in ours)
+
+
+def test_a_half_uploaded_delivery_is_left_alone_and_says_that_it_waits(world: World) -> None:
+    lot = drop(world) / "lot"
+    lay(lot, {"IM1": image(MARCHEMALLE, 1), "IM2.filepart": image(MARCHEMALLE, 2)[:500]})
+    site = world.site("arvel")
+    (waits,) = steps.run(site)
+    assert waits.waits is not None
+    assert (waits.state, waits.received, waits.waits.code) == ("waiting", 0, "DELIVERY-WAITING-UPLOAD")
+    assert steps.waiting(site) == [waits]
+    assert not list((world.folder / "landing").rglob("f*"))
+
+    command = world.command("status", "demo", "arvel")
+    said, _ = command.communicate(timeout=60)
+    assert command.returncode == 0
+    assert "d0001 waits: DELIVERY-WAITING-UPLOAD: " in said
+    assert "lot" not in said.partition("waits:")[2]
+
+    (lot / "IM2.filepart").unlink()
+    lay(lot, {"IM2": image(MARCHEMALLE, 2)})
+    steps.run(site)
+    assert by_delivery(site) == {"d0001": {"accepted": 2}}
+    assert steps.waiting(site) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "sums"),
+    [("DELIVERY-WAITING-ABSENT", "{0}  IM1\n{0}  absent\n"), ("DELIVERY-WAITING-QUIET", "")],
+)
+def test_a_delivery_without_its_last_files_waits_with_the_reason(world: World, code: str, sums: str) -> None:
+    files = {"IM1": image(MARCHEMALLE, 1)}
+    if sums:
+        files["SHA256SUMS"] = sums.format(hashlib.sha256(files["IM1"]).hexdigest()).encode()
+    lay(drop(world) / "lot", files, marker="")
+    site = world.site("arvel")
+    steps.find(site)
+    (waits,) = steps.waiting(site)
+    assert waits.waits is not None
+    assert waits.waits.code == code
+    for language in ("fr", "en"):
+        assert waits.waits.text(language)  # type: ignore[arg-type]  # a literal
+
+
+def test_a_folder_that_waited_and_was_taken_away_waits_no_longer(world: World) -> None:
+    lay(drop(world) / "lot", {"IM1": image(MARCHEMALLE, 1)}, marker="")
+    site = world.site("arvel")
+    assert len(steps.run(site)) == 1
+    (drop(world) / "lot").rename(drop(world) / "envoi")
+    (drop(world) / "envoi" / ".done").touch()
+    (figures,) = steps.run(site)
+    assert (figures.state, figures.states["accepted"]) == ("shipped", 1)
+    assert steps.waiting(site) == []
+
+
+def test_a_manifest_that_does_not_hold_is_told_file_by_file(world: World) -> None:
+    files = {f"IM{n}": image(MARCHEMALLE, n) for n in (1, 2, 3)}
+    good = hashlib.sha256(files["IM1"]).hexdigest()
+    files["SHA256SUMS"] = f"{good}  IM1\n{'0' * 64}  IM2\n{'1' * 64}  absent\n".encode()
+    lay(drop(world) / "lot", files)
+    site = world.site("arvel")
+    steps.run(site)
+    assert ends(site) == {
+        "lot/IM1": "accepted",
+        "lot/IM2": "quarantined: MANIFEST-HASH-DIFFERS",
+        "lot/IM3": "accepted",
+        "lot/SHA256SUMS": "rejected: DELIVERY-ADMINISTRATIVE",
+    }
+    assert findings(site).keys() >= {"MANIFEST-FILE-ABSENT", "MANIFEST-FILE-UNLISTED", "MANIFEST-HASH-DIFFERS"}
+    assert_sound(site)
+
+
+def test_an_archive_counts_by_its_members_one_level_deep_and_an_encrypted_one_is_refused(
+    world: World, tmp_path: Path
+) -> None:
+    inner = tar_of(tmp_path / "inner", [("IM2", image(MARCHEMALLE, 2))], "w:gz").read_bytes()
+    outer = zip_of(tmp_path / "outer", [("IM1", image(MARCHEMALLE, 1)), ("in.tar.gz", inner)]).read_bytes()
+    locked = bytearray(zip_of(tmp_path / "locked", [("IM3", image(MARCHEMALLE, 3))]).read_bytes())
+    locked[locked.rindex(b"PK\x01\x02") + 8] |= 1
+    lay(drop(world) / "lot", {"tout.zip": outer, "secret.zip": bytes(locked)})
+    site = world.site("arvel")
+    steps.run(site)
+    assert ends(site) == {
+        "lot/tout.zip": "superseded: ARCHIVE-UNPACKED",
+        "lot/tout.zip!/IM1": "accepted",
+        "lot/tout.zip!/in.tar.gz": "superseded: ARCHIVE-UNPACKED",
+        "lot/tout.zip!/in.tar.gz!/IM2": "accepted",
+        "lot/secret.zip": "quarantined: ARCHIVE-ENCRYPTED",
+    }
+    assert by_delivery(site) == {"d0001": {"accepted": 2, "quarantined": 1}}
+    assert_sound(site)
+
+
+def test_odd_names_arrive_and_the_drop_is_emptied_of_what_was_received_and_nothing_else(world: World) -> None:
+    rewrite(world, "    schedule:", "    empty_after_receipt: true\n    schedule:")
+    lot = drop(world) / "lot"
+    lay(lot, {name: image(MARCHEMALLE, n) for n, name in enumerate(ODD, 1)})
+    (lot / "lien").symlink_to("/etc/passwd")
+    lay(drop(world), {"retour/rapport.txt": b"ours"}, "")
+    site = world.site("arvel")
+    steps.run(site)
+    assert ends(site) == {f"lot/{name}": "accepted" for name in ODD} | {"lot/lien": "quarantined: DROP-SYMLINK"}
+    assert len(images_in_bucket(world, "d0001")) == len(ODD)
+    assert sorted(str(p.relative_to(drop(world))) for p in drop(world).rglob("*") if not p.is_dir()) == [
+        "lot/lien",
+        "retour/rapport.txt",
+    ]
+    assert_sound(site)
+    steps.run(site)
+    assert len(by_delivery(site)) == 1
+
+
+def test_a_file_that_was_replaced_after_its_receipt_is_not_removed_from_the_drop(world: World) -> None:
+    rewrite(world, "    schedule:", "    empty_after_receipt: true\n    schedule:")
+    lay(drop(world) / "lot", {"IM1": image(MARCHEMALLE, 1)})
+    site = world.site("arvel")
+    for ref in steps.find(site):
+        steps.receive(site, ref.shard)
+    (drop(world) / "lot" / "IM1").write_bytes(image(MARCHEMALLE, 1, size=18))
+    assert steps.empty_drop(site, "d0001") == {"removed": 1}  # the marker
+    assert (drop(world) / "lot" / "IM1").exists()
+
+
+def test_a_delivery_of_links_alone_is_judged_and_reported(world: World) -> None:
+    lot = drop(world) / "lot"
+    lot.mkdir()
+    (lot / "lien").symlink_to("/etc/passwd")
+    rewrite(world, "quiet_minutes: 30", "quiet_minutes: 0")
+    site = world.site("arvel")
+    (figures,) = steps.run(site)
+    assert (figures.state, figures.states["quarantined"]) == ("shipped", 1)
+    assert findings(site)["DROP-SYMLINK"] == 1
+    assert_sound(site)
+
+
+def test_a_file_that_changed_since_the_listing_is_collected_by_the_next_run(world: World) -> None:
+    lot = drop(world) / "lot"
+    lay(lot, {"IM1": image(MARCHEMALLE, 1), "IM2": image(MARCHEMALLE, 2), "IM3": image(MARCHEMALLE, 3)})
+    site = world.site("arvel")
+    (shard,) = steps.find(site)
+    (lot / "IM1").write_bytes(image(MARCHEMALLE, 1, size=18))
+    (lot / "IM2").unlink()
+    assert steps.receive(site, shard.shard)["not_taken"] == 2
+    assert ends(site)["lot/IM1"] == "rejected: FILE-CHANGED-WHILE-READ"
+    assert ends(site)["lot/IM2"] == "rejected: FILE-VANISHED"
+    assert findings(site) == {"DELIVERY-ADMINISTRATIVE": 1, "FILE-CHANGED-WHILE-READ": 1, "FILE-VANISHED": 1}
+    steps.run(site)
+    assert ends(site)["lot/IM1"] == "accepted"
+    assert by_delivery(site) == {"d0001": {"accepted": 1}, "d0002": {"accepted": 1}}
+    assert len([key for key in bucket(world) if key.endswith(".dcm")]) == 2
+    assert_sound(site)
+
+
+def test_a_server_that_is_down_is_tried_again_and_the_next_run_completes(world: World) -> None:
+    lay(drop(world) / "lot", {"IM1": image(MARCHEMALLE, 1)})
+    site = world.site("arvel")
+    (shard,) = steps.find(site)
+    there = reconnect(world, "demo_sftp_arvel", port=1)
+    with pytest.raises(Retry, match="demo_sftp_arvel"):
+        steps.receive(site, shard.shard)
+    with pytest.raises(Retry, match="demo_sftp_arvel"):
+        steps.run(site)
+    reconnect(world, "demo_sftp_arvel", **there)
+    steps.run(site)
+    assert by_delivery(site) == {"d0001": {"accepted": 1}}
+    assert_sound(site)
+
+
+def test_a_server_with_another_host_key_is_refused_at_once_with_the_remedy(make_world) -> None:  # type: ignore[no-untyped-def]
+    world, other = make_world(), make_world()
+    lay(drop(world) / "lot", {"IM1": image(MARCHEMALLE, 1)})
+    theirs = reconnect(other, "demo_sftp_arvel")
+    reconnect(world, "demo_sftp_arvel", port=theirs["port"])
+    with pytest.raises(NeedsPerson, match="host key") as caught:
+        steps.run(world.site("arvel"))
+    assert "demo_sftp_arvel" in str(caught.value)
+    assert "To do: " in str(caught.value)
+    assert steps.status(world.site("arvel")) == []
+
+
+def test_the_words_of_a_refused_files_path_are_looked_for_in_all_others(world: World) -> None:
+    """The whole delivery identifies, also the part of it that is refused before anybody looks into it."""
+    table = f"ipp;commentaire\n{ESTRUGAMOU.ipp};vue avec Quibremont\n".encode()
+    wrong = f"{'0' * 64}  Quibremont/IM1\n".encode()
+    files = {"Quibremont/IM1": image(TRIBOULOT, 1), "suivi.csv": table, "SHA256SUMS": wrong}
+    lay(drop(world) / "lot", files)
+    site = world.site("arvel")
+    steps.run(site)
+    assert ends(site)["lot/Quibremont/IM1"] == "quarantined: MANIFEST-HASH-DIFFERS"
+    assert ends(site)["lot/suivi.csv"].startswith("quarantined: ")
+    assert not [key for key in bucket(world) if "tables/" in key]
