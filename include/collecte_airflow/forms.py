@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from airflow.sdk import CronTriggerTimetable, Param
 
+from collecte.challenge import Challenge
 from collecte_airflow import ids
 
 #: A new centre waits for its first night, unless that has only just begun.
@@ -18,6 +19,17 @@ def delivery() -> Param:
         pattern=ids.DELIVERY_PATTERN,
         title="Delivery",
         description_md="Our id of a delivery, such as `d0001`. Empty: everything that is complete.",
+    )
+
+
+def centre(challenge: Challenge) -> Param:
+    """The form's field *Centre*: one of the challenge's, to be chosen; a run that names none is refused."""
+    names = "\n".join(f"- `{centre.id}`: {centre.name}" for centre in challenge.centres)
+    return Param(
+        type="string",
+        enum=[centre.id for centre in challenge.centres],
+        title="Centre",
+        description_md=f"The centre to ask.\n\n{names}",
     )
 
 

@@ -23,7 +23,7 @@ def _configured() -> frozenset[str]:
     challenges, broken = load_all(CHALLENGES)
     assert not broken
     centres = {ids.dag_id("collect", c.id, centre.id) for c in challenges.values() for centre in c.centres}
-    return frozenset(centres | {ids.dag_id("ship_hdh", c) for c in challenges})
+    return frozenset(centres | {ids.dag_id(stage, c) for c in challenges for stage in ("check_centre", "ship_hdh")})
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,9 @@ def dags(read_dags: Read, parsed: dict[str, Any]) -> Mapping[str, Any]:
     return parsed["dags"]
 
 
-def test_there_is_a_dag_for_each_centre_and_one_to_ship_for_each_challenge(dags: Mapping[str, Any]) -> None:
+def test_there_is_a_dag_for_each_centre_and_one_to_check_and_one_to_ship_for_each_challenge(
+    dags: Mapping[str, Any],
+) -> None:
     assert set(dags) == _configured()
 
 
@@ -115,6 +117,13 @@ def test_the_form_takes_a_delivery_of_ours_or_nothing(dags: Mapping[str, Any]) -
             assert form["pattern"] == ids.DELIVERY_PATTERN
             assert form["title"]
             assert form["description_md"]
+
+
+def test_the_form_of_a_check_offers_the_centres_of_its_challenge_and_nothing_else(dags: Mapping[str, Any]) -> None:
+    for challenge in load_all(CHALLENGES)[0].values():
+        form = dags[ids.dag_id("check_centre", challenge.id)]["params"]["centre"]
+        assert form["enum"] == [centre.id for centre in challenge.centres]
+        assert form["type"] == "string", "a run that names no centre must be refused"
 
 
 def test_parsing_brings_in_no_heavy_library(dags: Mapping[str, Any], parsed: dict[str, Any]) -> None:

@@ -28,6 +28,7 @@ def test_the_other_challenges_keep_their_dags(read_dags: Read, challenges: Path)
     read = read_dags(challenges)
 
     assert sorted(read["dags"]) == [
+        "check_centre__demo",
         "collect__demo__arvel",
         "collect__demo__belcombe",
         "collect__demo__corvane",
@@ -48,7 +49,8 @@ def test_adding_a_centre_is_adding_one_block(read_dags: Read, challenges: Path) 
 
 def test_a_worker_builds_its_own_dag_alone(read_dags: Read, challenges: Path) -> None:
     assert list(read_dags(challenges, only="collect__second__belcombe")["dags"]) == ["collect__second__belcombe"]
-    assert list(read_dags(challenges, only="ship_hdh__demo")["dags"]) == ["ship_hdh__demo"]
+    for dag_id in ("ship_hdh__demo", "check_centre__demo"):
+        assert list(read_dags(challenges, only=dag_id)["dags"]) == [dag_id]
 
 
 def test_a_worker_is_not_stopped_by_another_challenge_that_is_broken(read_dags: Read, challenges: Path) -> None:

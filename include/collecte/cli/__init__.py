@@ -18,7 +18,7 @@ import sys
 
 import typer
 
-from collecte.cli import catalogue, challenge, deidentify, docs, journey, key
+from collecte.cli import catalogue, centre, challenge, deidentify, docs, journey, key
 from collecte.errors import Bug, CollecteError, LeaseLost, NeedsPerson
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(challenge.app, name="challenge")
+app.add_typer(centre.app, name="centre")
 app.add_typer(key.app, name="key")
 app.add_typer(catalogue.catalogue, name="catalogue")
 app.add_typer(catalogue.audit, name="audit")

@@ -8,6 +8,7 @@ records.
 
 from collecte.catalogue import ShardRef
 from collecte.steps.accept import accept
+from collecte.steps.check_centre import Check, check_centre
 from collecte.steps.deidentify import Outcome, deidentify, finding_as_dict, scan
 from collecte.steps.describe import describe
 from collecte.steps.empty_drop import empty_drop
@@ -24,6 +25,7 @@ from collecte.steps.unpack import unpack
 from collecte.steps.validate import validate
 
 __all__ = [
+    "Check",
     "Connect",
     "GateClosed",
     "Outcome",
@@ -31,6 +33,7 @@ __all__ = [
     "Site",
     "Summary",
     "accept",
+    "check_centre",
     "commit_shipment",
     "deidentify",
     "describe",
