@@ -1,11 +1,12 @@
 """Takes one centre's deliveries from its drop into our landing zone, makes them safe, checks them, and accepts them.
 
 **Runs** each night, and by hand: press *Trigger* after a centre has called. Leave the form empty to take all that is
-complete; fill in a delivery (`d0001`) to go on with that one alone. Where nothing is complete, it ends green at once;
+complete; fill in a delivery (`d0001`) to go on with that one alone. Where nothing is complete it ends green at once;
 the log of `find` says which deliveries wait, and why.
 
-**Green** means: every file of each delivery is accepted, or refused with a finding that the centre can read in its
-`retour/`. The accepted ones are in the curated zone, and their shipping to the HDH starts by itself.
+**Green** means: every file is accepted, or refused with a finding (`collecte status` lists them). The shipping of the
+accepted ones to the HDH starts by itself. A line *Incident* in the log of `report`: a delivery that was to be coded
+holds direct identifiers; the line names whom to tell.
 
 | red task | what it means | press |
 |---|---|---|
@@ -14,10 +15,8 @@ the log of `find` says which deliveries wait, and why.
 | unpack … describe | a fault of ours or a full disk; a file that cannot be read goes to quarantine instead | *Clear* |
 | validate | a suite in `expectations/` cannot be run: correct it | *Clear* |
 | accept | the files made safe are not those on record: call the engineer on duty | nothing |
-| empty_drop, report | the drop refuses us: received files stay there, or the feedback is not in it yet | *Clear* |
-
-A line *Incident* in the log of `report`: a delivery that was to be coded holds direct identifiers, and the line names
-the contact to tell.
+| empty_drop | the drop refuses us: received files stay there | *Clear* |
+| report | the figures do not add up: call the engineer on duty | nothing |
 
 Nothing is done twice by clearing. Marking a task as success lets nothing pass: each step reads the catalogue.
 """
@@ -25,21 +24,11 @@ Nothing is done twice by clearing. Marking a task as success lets nothing pass: 
 from airflow.sdk import DAG, chain
 
 from collecte.challenge import Centre, Challenge
-from collecte_airflow import forms, ids, steps
+from collecte_airflow import forms, ids, steps, tasks
 from collecte_airflow.challenges import centres
 from collecte_airflow.pages import page, title
 from collecte_airflow.site import site
-from collecte_airflow.tasks import (
-    DEFAULT_ARGS,
-    delivery_step,
-    finding_step,
-    shard_step,
-    step,
-    tell,
-    tell_incident,
-    tell_shards,
-    tell_waiting,
-)
+from collecte_airflow.tasks import DEFAULT_ARGS, delivery_step, finding_step, shard_step, step
 
 
 def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list of tasks, without a branch
@@ -62,8 +51,8 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
         def find(params=None):
             at = site(*here)
             found = steps.find(at, params["delivery"])
-            tell_waiting(steps.waiting(at))
-            return tell_shards("To receive", found)
+            tasks.tell_waiting(steps.waiting(at))
+            return tasks.tell_shards("To receive", found)
 
         @step
         def deliveries(refs):
@@ -71,46 +60,46 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
 
         @shard_step(max_active_tis_per_dag=centre.connections)
         def receive(ref):
-            return tell("Received", steps.receive(site(*here), ref["shard"]))
+            return tasks.tell("Received", steps.receive(site(*here), ref["shard"]))
 
         @step
         def unpack(labels):
-            return tell_shards("To harvest", steps.unpack(site(*here), labels))
+            return tasks.tell_shards("To harvest", steps.unpack(site(*here), labels))
 
         @shard_step
         def harvest(ref):
-            return tell("Harvested, sealed", steps.harvest(site(*here), ref["shard"]))
+            return tasks.tell("Harvested, sealed", steps.harvest(site(*here), ref["shard"]))
 
         @step
         def group(labels):
-            return tell_shards("To make safe", steps.group(site(*here), labels))
+            return tasks.tell_shards("To make safe", steps.group(site(*here), labels))
 
         @shard_step
         def make_safe(ref):
-            return tell("Made safe and scanned", steps.make_safe(site(*here), ref["shard"]))
+            return tasks.tell("Made safe and scanned", steps.make_safe(site(*here), ref["shard"]))
 
         @shard_step
         def describe(ref):
-            return tell("Described", steps.describe(site(*here), ids.shard_of(ref, "describe")))
+            return tasks.tell("Described", steps.describe(site(*here), ids.shard_of(ref, "describe")))
 
         @delivery_step
         def validate(delivery):
-            return tell("Validated", steps.validate(site(*here), delivery))
+            return tasks.tell("Validated", steps.validate(site(*here), delivery))
 
         @delivery_step(outlets=[accepted])
         def accept(delivery, outlet_events=None):
             outlet_events[accepted].add_partitions(ids.partition_key(centre.id, delivery))
-            return tell("Accepted", steps.accept(site(*here), delivery))
+            return tasks.tell("Accepted", steps.accept(site(*here), delivery))
 
         @delivery_step
         def empty_drop(delivery):
-            return tell("Removed from the drop", steps.empty_drop(site(*here), delivery))
+            return tasks.tell("Removed from the drop", steps.empty_drop(site(*here), delivery))
 
         @delivery_step
         def report(delivery):
             at = site(*here)
-            tell_incident(delivery, steps.incident(at, delivery))
-            return tell("Reported to the centre", steps.report(at, delivery))
+            tasks.tell_incident(delivery, steps.incident(at, delivery))
+            return tasks.tell("Adds up", steps.report(at, delivery))
 
         found = find()
         labels = deliveries(found)

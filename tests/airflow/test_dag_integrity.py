@@ -135,6 +135,7 @@ def test_parsing_brings_in_no_heavy_library(dags: Mapping[str, Any], parsed: dic
 def test_dag_files_are_short_and_hold_no_connection_and_no_path() -> None:
     for path in sorted((HOME / "dags").glob("*.py")):
         text = path.read_text("utf-8")
-        assert len(text.splitlines()) <= 110, f"{path.name} is too long: logic belongs into collecte.steps"
+        code = text.split('"""', 2)[-1].splitlines()  # below the page that it is in the UI
+        assert len(code) <= 100, f"{path.name} is too long: logic belongs into collecte.steps"
         for word in ("demo_", "s3://", "/srv/", "Connection("):
             assert word not in text, f"{path.name} holds {word}"
