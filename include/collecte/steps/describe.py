@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from collecte.catalogue import FileRow, files_of_shard, subjects_of
-from collecte.facts import write_facts
 from collecte.formats.registry import FORMATS
 from collecte.records import Fact, State
 from collecte.steps.moving import lease_of, working
@@ -13,6 +12,8 @@ from collecte.steps.site import Site
 
 def describe(site: Site, shard: str) -> dict[str, int]:
     """Write the facts of one shard's safe copies to landing's ``facts/<shard>.parquet``."""
+    from collecte.facts import write_facts  # pandas and Arrow, which the tasks of other steps need not load
+
     delivery, lease = lease_of(site, shard)
     if isinstance(lease, dict):
         return lease

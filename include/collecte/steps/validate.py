@@ -3,15 +3,16 @@ names."""
 
 from collections import defaultdict
 
-from collecte.facts import read_facts
 from collecte.findings import Finding
-from collecte.quality import validate as judge
 from collecte.steps.moving import quarantine, whole_lease, working
 from collecte.steps.site import Site
 
 
 def validate(site: Site, label: str) -> dict[str, int]:
     """Judge one delivery's facts by the suites in expectations/."""
+    from collecte.facts import read_facts  # pandas and Arrow, which the tasks of other steps need not load
+    from collecte.quality import validate as judge
+
     delivery, lease = whole_lease(site, label, "validate")
     if isinstance(lease, dict):
         return lease
