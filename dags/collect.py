@@ -86,7 +86,7 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
         def validate(delivery):
             return tasks.tell("Validated", steps.validate(site(*here), delivery))
 
-        @delivery_step(outlets=[accepted])
+        @delivery_step(outlets=[accepted], max_active_tis_per_dag=1)  # one corrects another: in their order
         def accept(delivery, outlet_events=None):
             outlet_events[accepted].add_partitions(ids.partition_key(centre.id, delivery))
             return tasks.tell("Accepted", steps.accept(site(*here), delivery))

@@ -120,7 +120,7 @@ def test_every_registered_code_is_raised_somewhere() -> None:
 
 
 @cache
-def tests() -> str:
+def texts_of_tests() -> str:
     """The text of every test but this file's, and of the demo, which plants troubles and looks where they end."""
     here = Path(__file__)
     paths = (path for folder in ("tests", "demo") for path in sorted((HOME / folder).rglob("*.py")) if path != here)
@@ -130,7 +130,7 @@ def tests() -> str:
 @every_rule
 def test_a_test_names_it(each: Rule) -> None:
     """Each room's tests raise its findings; a code that none of them names was never raised."""
-    assert re.search(rf"(?<![\w-]){each.code}(?![\w-])", tests()), "no test raises it"
+    assert re.search(rf"(?<![\w-]){each.code}(?![\w-])", texts_of_tests()), "no test raises it"
 
 
 def data_files() -> Iterator[Path]:

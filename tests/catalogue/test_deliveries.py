@@ -215,7 +215,7 @@ def test_a_file_that_never_came_is_not_known(catalogue: Catalogue, deposit: Depo
     assert known == {path_digest(keys, "Lot 1/b"): (2, 20)}
 
 
-def test_corrections_are_looked_for_by_path_identity_and_manifest_in_earlier_deliveries_of_the_centre(
+def test_corrections_are_looked_for_by_path_identity_and_manifest_in_other_deliveries_of_the_centre(
     catalogue: Catalogue, deposit: Deposit, begin: Begin
 ) -> None:
     old = deposit([NewFile(f"Lot 1/{name}", 1) for name in ("same path", "same uid", "replaced", "IM0001", "waiting")])
@@ -232,9 +232,13 @@ def test_corrections_are_looked_for_by_path_identity_and_manifest_in_earlier_del
     with begin(new).finish({}) as moves:
         first, *_ = files_of_delivery(moves.connection, new.id)
         moves.set_files([{"id": first.id, "logical_digest": "u" * 64}])
+        moves.move([Change(first.id, State.ACCEPTED)])
     with catalogue.read() as connection:
         found = files_like(connection, new.centre_id, new.id, files_of_delivery(connection, new.id))
     assert [row.id for row in found] == [row.id for row in rows[:3]]
+    with catalogue.read() as connection:
+        found = files_like(connection, old.centre_id, old.id, files_of_delivery(connection, old.id))
+    assert [row.id for row in found] == [first.id]
 
 
 def _everything(connection: Connection) -> bytes:
