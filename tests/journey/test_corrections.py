@@ -1,10 +1,12 @@
 """A correction takes the place of what it corrects by logical identity, and never by a bare name."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from collecte import steps
+from collecte.errors import Retry
 from demo.deliveries import ESTRUGAMOU, MARCHEMALLE
 from tests.journey.conftest import World
 from tests.journey.drops import (
@@ -126,6 +128,34 @@ def test_what_is_held_back_takes_nobodys_place_and_what_was_corrected_holds_noth
     assert_sound(site)
 
 
+def test_a_refused_file_whose_correction_lies_beside_it_holds_nothing_back(world: World) -> None:
+    rewrite(world, "refused_file: holds_itself", "refused_file: holds_object")
+    series = {"IM1": image(MARCHEMALLE, 1), "IM2": image(MARCHEMALLE, 2)[:-100], "IM2 bis": image(MARCHEMALLE, 2)}
+    lay(drop(world) / "lot", series)
+    site = world.site("arvel")
+    steps.run(site)
+    assert ends(site) == {
+        "lot/IM1": "accepted",
+        "lot/IM2": "superseded: FILE-SUPERSEDED",
+        "lot/IM2 bis": "accepted",
+    }
+    assert_sound(site)
+
+
+def test_of_two_deliveries_accepted_at_once_one_gives_way(world: World) -> None:
+    lay(drop(world) / "lot 1", {"IM0001": image(MARCHEMALLE, 1)})
+    lay(drop(world) / "lot 2", {"IM0001": image(MARCHEMALLE, 1, size=18)})
+    labels = _up_to_accept(world.site("arvel"))
+    with ThreadPoolExecutor(len(labels)) as pool:
+        tried = list(pool.map(lambda label: _accepted(world, label), labels))
+    assert any(tried)
+    site = world.site("arvel")
+    for label in labels:
+        steps.accept(site, label)
+    assert ends(site) == {"lot 1/IM0001": "superseded: FILE-SUPERSEDED", "lot 2/IM0001": "accepted"}
+    assert_sound(site)
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_the_same_bytes_again_are_a_duplicate_but_of_a_refused_file_are_judged_anew(world: World, whole: bool) -> None:
     content = image(MARCHEMALLE, 1)
@@ -152,6 +182,15 @@ def test_the_same_bytes_at_two_centres_are_a_duplicate_with_a_finding(world: Wor
     assert ends(world.site("corvane")) == {"lot/IM1": "duplicate: FILE-DUPLICATE-OTHER-CENTRE"}
     assert findings(world.site("corvane"))["FILE-DUPLICATE-OTHER-CENTRE"] == 1
     assert_sound(world.site("corvane"))
+
+
+def _accepted(world: World, label: str) -> bool:
+    """Whether it was; False where it is to be tried again."""
+    try:
+        steps.accept(world.site("arvel"), label)
+    except Retry:
+        return False
+    return True
 
 
 def _up_to_accept(site: steps.Site) -> list[str]:
