@@ -1,8 +1,47 @@
 """What coordinators and centres read of a delivery: figures that add up, findings with their remedies.
 
-This room turns records into text; it reads neither the catalogue nor a zone.
+This room turns records into text; it reads neither the catalogue nor a zone. The coordinator's page and every mail name
+no patient and no original file; the feedback names the files of the one centre that it is made for.
 """
 
+from collecte.report.coordinator import coordinator_page
+from collecte.report.feedback import feedback_csv, feedback_page
+from collecte.report.mails import centre_mail_text, mail_text
+from collecte.report.records import (
+    CentreFeedback,
+    CentreProgress,
+    ChainHead,
+    Challenge,
+    Cohort,
+    DeliveryReport,
+    FileToFix,
+    Promised,
+    RuleGroup,
+    Sums,
+    Waiting,
+    cohort,
+    group_findings,
+)
 from collecte.report.table import state_table
 
-__all__ = ["state_table"]
+__all__ = [
+    "CentreFeedback",
+    "CentreProgress",
+    "ChainHead",
+    "Challenge",
+    "Cohort",
+    "DeliveryReport",
+    "FileToFix",
+    "Promised",
+    "RuleGroup",
+    "Sums",
+    "Waiting",
+    "centre_mail_text",
+    "cohort",
+    "coordinator_page",
+    "feedback_csv",
+    "feedback_page",
+    "group_findings",
+    "mail_text",
+    "state_table",
+]
