@@ -18,7 +18,7 @@ import sys
 
 import typer
 
-from collecte.cli import catalogue, centre, challenge, deidentify, docs, journey, key
+from collecte.cli import catalogue, centre, challenge, deidentify, docs, journey, key, quarantine
 from collecte.errors import Bug, CollecteError, LeaseLost, NeedsPerson
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ app.add_typer(centre.app, name="centre")
 app.add_typer(key.app, name="key")
 app.add_typer(catalogue.catalogue, name="catalogue")
 app.add_typer(catalogue.audit, name="audit")
+app.add_typer(quarantine.app, name="quarantine")
 app.command()(deidentify.deidentify)
 app.command()(deidentify.scan)
 app.command()(journey.run)

@@ -17,6 +17,7 @@ from collecte.steps.group import group
 from collecte.steps.harvest import harvest
 from collecte.steps.journey import describe_shards, run, status
 from collecte.steps.make_safe import make_safe
+from collecte.steps.quarantine import Retried, list_quarantine, reject_quarantine, retry_quarantine
 from collecte.steps.receive import receive
 from collecte.steps.report import Summary, incident, report, summary, waiting
 from collecte.steps.ship import commit_shipment, plan_ship, ship
@@ -29,6 +30,7 @@ __all__ = [
     "Connect",
     "GateClosed",
     "Outcome",
+    "Retried",
     "ShardRef",
     "Site",
     "Summary",
@@ -44,12 +46,15 @@ __all__ = [
     "group",
     "harvest",
     "incident",
+    "list_quarantine",
     "load_keys",
     "make_safe",
     "open_site",
     "plan_ship",
     "receive",
+    "reject_quarantine",
     "report",
+    "retry_quarantine",
     "run",
     "scan",
     "ship",

@@ -5,7 +5,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from collecte.catalogue import FileRow, Lease, files_of_delivery, files_of_shard, identifiers_of, subjects_of
+from sqlalchemy import Connection
+
+from collecte.catalogue import (
+    DeliveryRow,
+    FileRow,
+    Lease,
+    deliveries_of,
+    files_of_delivery,
+    files_of_shard,
+    identifiers_of,
+    subjects_of,
+)
 from collecte.findings import refused
 from collecte.formats import Context, nowhere
 from collecte.formats.registry import FORMATS
@@ -67,7 +78,7 @@ def make_safe(site: Site, shard: str) -> dict[str, int]:
     with site.catalogue.read() as connection:
         files = files_of_shard(connection, lease, State.WAITING)
         # Only a table names other files: the whole delivery is not read for every shard of images.
-        everything = files_of_delivery(connection, delivery.id) if any(f.kind == "table" for f in files) else []
+        everything = _named(connection, delivery) if any(f.kind == "table" for f in files) else []
         subjects = subjects_of(connection, delivery.id)
         identifiers = identifiers_of(connection, site.keys, delivery.id)
     context = site.context(_references(site, everything) if everything else nowhere)
@@ -105,6 +116,17 @@ def _make(
             lease.check()
     own.rmdir()
     return made
+
+
+def _named(connection: Connection, delivery: DeliveryRow) -> list[FileRow]:
+    """What a table may name: files of its delivery, and those of the same folder that were accepted before: a table
+    that was corrected or is judged anew comes without its images.
+    """
+    rows = [row for row in deliveries_of(connection, delivery.centre_id) if row.folder_digest == delivery.folder_digest]
+    before = [file for row in rows if row.id != delivery.id for file in files_of_delivery(connection, row.id)]
+    mine = files_of_delivery(connection, delivery.id)
+    archives = [replace(file, name=None) for file in before if file.state is not State.ACCEPTED]
+    return [*archives, *(file for file in before if file.state is State.ACCEPTED), *mine]
 
 
 def _references(site: Site, files: Sequence[FileRow]) -> References:
