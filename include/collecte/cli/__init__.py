@@ -45,6 +45,7 @@ app.command()(journey.receive)
 app.command()(journey.describe)
 app.command()(journey.validate)
 app.command()(journey.ship)
+app.command()(journey.report)
 app.command(name="docs", hidden=True)(docs.docs)
 
 

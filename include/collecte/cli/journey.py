@@ -1,6 +1,7 @@
 """The journey's verbs: ``run`` for all of it, one for each stretch, ``status``. Airflow calls the same steps."""
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -103,6 +104,39 @@ def ship(challenge: ChallengeId, centre: CentreId, delivery: Delivery, as_json: 
     counts = {ref.shard: steps.ship(site, ref.shard) for ref in steps.plan_ship(site, delivery)}
     counts[f"{delivery}/commit"] = steps.commit_shipment(site, delivery)
     _print_counts(counts, as_json, none="")
+
+
+def report(
+    challenge: ChallengeId,
+    centre: CentreId,
+    delivery: Delivery,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", file_okay=False, help="The folder to write into.")],
+) -> None:
+    """Write the coordinator's report on a delivery, and the centre's feedback, as pages to open in a browser.
+
+    DIR/report.html names no patient and no file of the centre. DIR/retour/ holds the feedback: it names the centre's
+    own files, in French, and is for that centre alone.
+
+    \b
+    Example:
+      collecte report demo arvel d0001 --to reports
+    """
+    from collecte import steps
+    from collecte.errors import NeedsPerson
+
+    written = steps.documents(_site(challenge, centre), delivery)
+    texts = {
+        "report.html": written.coordinator,
+        "retour/feedback.html": written.feedback,
+        "retour/feedback.csv": written.feedback_csv,
+    }
+    try:
+        (to / "retour").mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (to / name).write_text(text, "utf-8", newline="")
+            typer.echo(str(to / name))
+    except OSError:
+        raise NeedsPerson(f"{to} cannot be written.", "choose a folder that you may write.") from None
 
 
 def _site(challenge: str, centre: str) -> "Site":

@@ -11,6 +11,7 @@ from collecte.steps.accept import accept
 from collecte.steps.check_centre import Check, check_centre
 from collecte.steps.deidentify import Outcome, deidentify, finding_as_dict, scan
 from collecte.steps.describe import describe
+from collecte.steps.documents import Documents, documents
 from collecte.steps.empty_drop import empty_drop
 from collecte.steps.find import GateClosed, find
 from collecte.steps.group import group
@@ -28,6 +29,7 @@ from collecte.steps.validate import validate
 __all__ = [
     "Check",
     "Connect",
+    "Documents",
     "GateClosed",
     "Outcome",
     "Retried",
@@ -40,6 +42,7 @@ __all__ = [
     "deidentify",
     "describe",
     "describe_shards",
+    "documents",
     "empty_drop",
     "find",
     "finding_as_dict",
