@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydicom.datadict import DicomDictionary, dictionary_VM, dictionary_VR, keyword_for_tag  # type: ignore[attr-defined]
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from collecte.formats.dicom._tables import by_tag
 from tests.formats.dicom.builders import Maker, bundled_files, element, item, slice_of, spellings, spliced, written
@@ -33,13 +34,13 @@ def survivors(data: bytes, planted: tuple[str, ...]) -> list[str]:
 
 
 def kept_texts() -> set[int]:
-    """The text attributes that the allow-list keeps by name: makers, software, coils, kernels."""
-    return {tag for tag in by_tag("keep") if dictionary_VR(tag) in _TEXT_VRS}
+    """The text attributes that stay whatever they say: makers, software, coils, kernels."""
+    return set(by_tag("open_texts"))
 
 
 def kept_numbers() -> set[int]:
-    """Look-up tables, palettes, vectors: numbers in binary of the image's own. What their bytes may spell is for the
-    residual scan to say; a single number holds no name."""
+    """Look-up tables and palettes, and short texts in vectors: numbers in binary of the image's own. What their bytes
+    may spell is for the residual scan to say; a single number holds no name."""
     binary = {tag for tag in by_tag("keep") if set(dictionary_VR(tag).split(" or ")) & _BINARY_VRS}
     one = {tag for tag in binary if dictionary_VM(tag) in ("1", "2") and not dictionary_VR(tag).startswith("O")}
     return binary - one
@@ -61,6 +62,55 @@ def test_no_text_attribute_of_the_dictionary_leaks_but_those_kept_by_name(tmp_pa
     assert not made.codes
     leaked = {tag for tag in texts if marker(tag).encode() in made.bytes}
     assert leaked <= kept_texts(), [keyword_for_tag(tag) for tag in leaked - kept_texts()]
+
+
+def test_a_code_that_is_no_defined_term_does_not_stay(tmp_path: Path, make: Maker) -> None:
+    codes = [tag for tag in public_tags() if dictionary_VR(tag) == "CS" and tag not in _NEEDED]
+    made = make(spliced(tmp_path / "in", [element(tag, "CS", b"DURAND JEAN") for tag in codes]))
+    assert not made.codes
+    left = {tag for tag in codes if tag in (output := made.dataset) and "DURAND" in str(output[tag].value)}
+    assert left <= set(by_tag("open_texts")), [keyword_for_tag(tag) for tag in left]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("BodyPartExamined", "CHEST"),
+        ("BodyPartExamined", "GENOU G"),
+        ("PatientPosition", "HFS"),
+        ("ScanningSequence", ["SE", "IR"]),
+        ("ScanOptions", ["HELICAL MODE", "PFP_GEMS"]),
+        ("ImageType", ["ORIGINAL", "PRIMARY", "M_FFE", "NORM"]),
+        ("FilterType", "LARGE BOWTIE FIL"),
+        ("PositionReferenceIndicator", "Iliac Crest"),
+        ("SequenceName", "*epfid2d1_72"),
+        ("CassetteOrientation", "LANDSCAPE"),
+        ("PatientSex", "O"),
+    ],
+)
+def test_text_retained_that_consoles_write(make: Maker, keyword: str, value: str | list[str]) -> None:
+    image = slice_of()
+    setattr(image, keyword, value)
+    assert make(image).dataset[keyword].value == value
+
+
+def test_a_number_of_a_patient_does_not_stay_in_a_listed_text(make: Maker) -> None:
+    image = slice_of(StackID="IPP 7700123", PlateType="12345")
+    made = make(image).dataset
+    assert not made.get("StackID")
+    assert made.PlateType == "12345"
+
+
+@pytest.mark.parametrize("keyword", ["TimeSliceVector", "DimensionIndexValues"])
+def test_no_longer_text_hides_in_a_vector_of_numbers(tmp_path: Path, make: Maker, keyword: str) -> None:
+    tag = Tag(keyword)
+    made = make(spliced(tmp_path / "in", [element(tag, dictionary_VR(tag), b"Vercingetorix d Alesia  ")]))
+    assert b"Vercing" not in made.bytes
+
+
+def test_numbers_that_happen_to_be_letters_stay(make: Maker) -> None:
+    image = slice_of(TimeSliceVector=[0x4141] * 20)
+    assert list(make(image).dataset.TimeSliceVector) == [0x4141] * 20
 
 
 @pytest.mark.parametrize("vr", _OTHER_VRS)

@@ -14,7 +14,7 @@ ALL = ("retain_longitudinal_modified_dates", "retain_patient_characteristics")
 SECOND_SOURCE = Path(__file__).parent / "second_source.csv"
 
 
-@pytest.mark.parametrize("table", ["e1_1_2026c", "keep", "ours", "identifying"])
+@pytest.mark.parametrize("table", ["e1_1_2026c", "keep", "ours", "identifying", "open_texts"])
 def test_each_tag_stands_under_its_keyword(table: str) -> None:
     wrong = {row["keyword"] for tag, row in by_tag(table).items() if keyword_for_tag(tag) not in (row["keyword"], "")}
     assert not wrong
@@ -99,3 +99,7 @@ def test_types_come_from_the_iod_and_the_sequence() -> None:
     assert attribute_type("ct-image", TOP, 0x00100010) == "2"
     assert attribute_type("ct-image", TOP, 0x00104000) == "3"
     assert attribute_type("ct-image", 0x00081140, 0x00081155) == "1"
+
+
+def test_every_open_text_may_stay_at_all() -> None:
+    assert set(by_tag("open_texts")) <= set(by_tag("keep"))
