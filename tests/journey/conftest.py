@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class World:
 
     folder: Path
     environment: Mapping[str, str]
+    running: ExitStack = field(repr=False)
 
     @property
     def settings(self) -> Settings:
@@ -52,13 +53,15 @@ class World:
 
     def command(self, *arguments: str) -> "subprocess.Popen[str]":
         """The ``collecte`` command in a process of its own, as a user starts it."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "collecte.cli", *arguments],
             env={**os.environ, **self.environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self.running.callback(_end, process)
+        return process
 
 
 @pytest.fixture
@@ -79,6 +82,13 @@ def make_world(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def world(make_world: Callable[..., World]) -> World:
     return make_world()
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """Whatever the test came to, nothing of it goes on."""
+    if process.poll() is None:
+        process.kill()
+        process.communicate()
 
 
 def _world(running: ExitStack, s3: S3Server, folder: Path, keys: Path, catalogue: str) -> World:
@@ -106,7 +116,7 @@ def _world(running: ExitStack, s3: S3Server, folder: Path, keys: Path, catalogue
         "COLLECTE_KEYS_DEMO": str(keys),
     }
     open_catalogue(environment["COLLECTE_CATALOGUE"], upgrade=True).close()
-    return World(folder, environment)
+    return World(folder, environment, running)
 
 
 def _aws(s3: S3Server) -> dict[str, object]:

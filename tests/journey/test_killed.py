@@ -17,7 +17,9 @@ from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, TRIBOULOT, ct_slice
 from tests.journey.conftest import World
 
 SLICES = 120
-_PATIENCE_S = 60
+_PATIENCE_S = 120
+#: How long it runs between two looks, in seconds: a few files' worth.
+_STRETCH_S = 0.02
 
 #: What must have happened before the blow falls: something of the step, and not all of it.
 MIDDLE: Mapping[str, Callable[[World], int]] = {
@@ -78,13 +80,23 @@ def _deliver(world: World) -> None:
 
 
 def _stop_in_the_middle(process: "subprocess.Popen[str]", world: World, done: Callable[[World], int]) -> None:
-    """Freeze the process once something of the step is done."""
+    """Freeze the process once something of the step is done: it is looked at only while it stands still."""
     end = time.monotonic() + _PATIENCE_S
-    while done(world) < 10:
-        assert process.poll() is None, f"it ended before it could be stopped: {process.communicate()[0]}"
+    while True:
+        os.kill(process.pid, signal.SIGSTOP)
+        _wait_until_frozen(process)
+        count = done(world)
+        if count >= 10:
+            break
         assert time.monotonic() < end, "the step was not reached"
-    os.kill(process.pid, signal.SIGSTOP)
-    assert 10 <= done(world) < 3 * SLICES, "it was stopped too late"
+        os.kill(process.pid, signal.SIGCONT)
+        time.sleep(_STRETCH_S)
+    assert count < 3 * SLICES, "it was stopped too late"
+
+
+def _wait_until_frozen(process: "subprocess.Popen[str]") -> None:
+    while (state := Path(f"/proc/{process.pid}/stat").read_text("ascii").rpartition(")")[2].split()[0]) != "T":
+        assert state != "Z", f"it ended before it could be stopped: {process.communicate()[0]}"
 
 
 def _count(folder: Path, pattern: str) -> int:
