@@ -45,3 +45,7 @@ def test_utf_16_with_combining_accents_gets_a_view_of_its_own(encoding: str) -> 
 
 def test_text_folds_like_its_bytes() -> None:
     assert fold_text("Œuvre ’ – ﻿é") == fold("Œuvre ’ – ﻿é".encode())
+
+
+def test_letters_of_full_width_fold_to_plain_ones() -> None:
+    assert fold_text("ＤＵＰＯＮＴ１２") == b"dupont12"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from collecte.records import Identifier, IdentifierKind
 from collecte.residual import compile_scanner
 from collecte.residual.pieces import CHUNK_BYTES, Region, Unreadable, dicom_pieces
-from tests.residual.builders import clean_dataset, element, raw_file, write
+from tests.residual.builders import OTHER, SUBJECT, clean_dataset, element, raw_file, write
 
 SCANNER = compile_scanner([Identifier(IdentifierKind.NAME, "LEFÈBVRE-DUPONT^Hélène")])
 CT = element(0x00080060, "CS", b"CT")
@@ -158,3 +158,12 @@ def test_threads_share_a_scanner(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert found == {index: 2 * (500 + index) for index in range(4)}
+
+
+def test_a_text_is_known_by_its_bytes_where_its_name_has_no_suffix(tmp_path: Path) -> None:
+    path = tmp_path / "f12"
+    path.write_text(f"subject,note\n{SUBJECT},x\n{OTHER},vu par Dupont\n{OTHER},2021-03-05\n")
+    found = compile_scanner(
+        [Identifier(IdentifierKind.NAME, "DUPONT", SUBJECT), Identifier(IdentifierKind.BIRTH_DATE, "20210305", SUBJECT)]
+    ).scan(path, [SUBJECT, OTHER])
+    assert [(finding.code, finding.place) for finding in found] == [("RESIDUAL-NAME", "row 3")]

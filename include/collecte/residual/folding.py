@@ -51,6 +51,8 @@ def _characters() -> dict[str, bytes]:
     found["\xad"] = b""
     for block in (range(0x100, 0x280), range(0x2B0, 0x370), range(0x1E00, 0x1F00), range(0x2000, 0x2080)):
         found |= {chr(code): folded for code in block if (folded := _letter(chr(code))) is not None}
+    # Letters and digits of full width, as stations set to Japanese write them.
+    found |= {chr(code): unicodedata.normalize("NFKC", chr(code)).lower().encode() for code in range(0xFF01, 0xFF5F)}
     return found | {"\u3000": b" ", "\ufeff": b""}
 
 
@@ -66,7 +68,7 @@ _CHARACTERS = _characters()
 _UTF8 = {character.encode(): folded for character, folded in _CHARACTERS.items()}
 codecs.register_error("collecte.residual.fold", _encoded)
 _UTF8_PATTERN = re.compile(
-    rb"[\xc2-\xcd][\x80-\xbf]|\xe1[\xb8-\xbb][\x80-\xbf]|\xe2[\x80\x81][\x80-\xbf]|\xe3\x80\x80|\xef\xbb\xbf"
+    rb"[\xc2-\xcd][\x80-\xbf]|\xe1[\xb8-\xbb][\x80-\xbf]|\xe2[\x80\x81][\x80-\xbf]|\xe3\x80\x80|\xef\xbb\xbf|\xef[\xbc\xbd][\x80-\xbf]"
 )
 
 # UTF-16 that a NUL-interleaved pattern does not meet as it stands: combining accents (U+0300…) and œ (U+0152, U+0153).

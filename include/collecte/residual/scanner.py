@@ -137,7 +137,8 @@ class Scanner:
         """What still identifies in an output file. ``subjects``: the pseudonyms of those whom it is about; their birth
         dates are looked for in it (in tables of several subjects: in the rows that carry the pseudonym).
 
-        Reads the file once, in pieces of a mebibyte. DICOM by ``.dcm`` or prefix, text by suffix, all else as bytes.
+        Reads the file once, in pieces of a mebibyte. DICOM by ``.dcm`` or prefix, text by suffix or first bytes, else
+        bytes.
 
         Raises:
             OSError: the file cannot be read.

@@ -39,6 +39,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+#: What stands in no text: controls other than tab, line breaks and form feed.
+_CONTROLS = re.compile(rb"[\0-\x08\x0b\x0e-\x1f\x7f]")
+_HEAD_BYTES = 4096
 _PSEUDONYM = re.compile(rb"(?<![a-z0-9])sub-[a-z2-7]{16}(?![a-z0-9])")
 #: A record longer than this is cut: bounded memory, at the price of a birth date that stands far from its pseudonym.
 _LONGEST_RECORD = 8 * CHUNK_BYTES
@@ -69,8 +72,12 @@ class Block:
 
 
 def is_text(path: Path) -> bool:
-    """Whether a file is text, by its name."""
-    return path.suffix.lower() in _SUFFIXES
+    """Whether a file is text: by its name, or by its first bytes, as a safe copy waits under a name without suffix."""
+    if path.suffix.lower() in _SUFFIXES:
+        return True
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    return bool(head) and not _CONTROLS.search(head)
 
 
 def subjects_of(record: bytes) -> frozenset[str]:
@@ -84,6 +91,8 @@ def text_blocks(path: Path) -> Iterator[Block]:
     row, rest = 1, b""
     for chunk in _chunks(path):
         rest += chunk
+        if len(rest) < CHUNK_BYTES:  # a small file is one block, so that nothing in it is cut
+            continue
         whole = _last_end(rest)
         if not whole and len(rest) < _LONGEST_RECORD:
             continue
