@@ -260,3 +260,17 @@ def test_a_text_that_names_the_patient_of_another_row_is_emptied_too(judge: Judg
     judged = judge(f'ipp;nom;commentaire\nA100001;DUPONT;"{text}"\nB200002;Nguyễn;stable\n')
     assert judged.found == {"TABLE-TEXT-NOT-KEPT": ("column 3, row 2", 1)}
     assert [row[1] for row in judged.rows] == ["comment", "", "stable"]
+
+
+@pytest.mark.parametrize("text", ["vu par le Dr Machin", "opérée le 12/03/2021", "2021-03-05", "mars 2021"])
+def test_a_kept_cell_that_names_somebody_or_a_day_is_emptied(judge: Judge, text: str) -> None:
+    judged = judge(f"ipp;poids\nA100001;{text}\nB200002;70\n")
+    assert judged.found == {"TABLE-TEXT-NOT-KEPT": ("column 2, row 2", 1)}
+    assert [row[1] for row in judged.rows] == ["weight_kg", "", "70"]
+
+
+@pytest.mark.parametrize("text", ["70.5", "120/80", "pT1c N0 M0", "20210305", "grade 2-3", "DR thorax", "1.5.2"])
+def test_a_kept_cell_that_measures_or_classifies_stays(judge: Judge, text: str) -> None:
+    judged = judge(f"ipp;poids\nA100001;{text}\n")
+    assert judged.found == {}
+    assert judged.rows[1][1] == text

@@ -11,7 +11,7 @@ from collecte.formats import Context
 from collecte.formats.table._columns import Planned, plain
 from collecte.formats.table._dates import parse_date, shifted
 from collecte.formats.table._tally import Tally
-from collecte.formats.table._text import Known, direct_identifiers, forms, names_somebody
+from collecte.formats.table._text import Known, direct_identifiers, forms, names_somebody, tells_of_somebody
 from collecte.records import Identifier
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+){2,}")
@@ -96,6 +96,8 @@ def _keep(text: str, column: Planned, line: Line, session: Session) -> str:
         return value if value is not None else _emptied("TABLE-VALUE-NOT-ALLOWED", column, line, session)
     if direct_identifiers(text, strict=False):
         return _direct(column, line, session)
+    if tells_of_somebody(text):
+        return _emptied("TABLE-TEXT-NOT-KEPT", column, line, session)
     return _neutral(text, ("=", "@"), column, line, session)
 
 

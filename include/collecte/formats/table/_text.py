@@ -96,6 +96,15 @@ def names_somebody(text: str, row: frozenset[str], table: Known) -> bool:
     )
 
 
+def tells_of_somebody(text: str) -> bool:
+    """Whether a cell that is kept as it stands holds a title before a name, or a day of the calendar: dates leave by
+    columns that shift them. Eight digits alone are a number."""
+    if text.isalnum() or len(text) < _SHORTEST_DIRECT:
+        return False
+    bare = _visible(text)
+    return bool(_TITLE.search(bare)) or holds_date(plain(bare))
+
+
 def forms(identifiers: Iterable[Identifier]) -> frozenset[str]:
     """The word forms by which identifiers are known in a text: folded, names and addresses by their parts as well."""
     found: set[str] = set()
