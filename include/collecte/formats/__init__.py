@@ -22,13 +22,15 @@ def nowhere(name: str) -> str | None:
 class Context:
     """What a format may know besides the file: the challenge, the centre, the keyed replacements, and where a name in a
     table leads (``reference``: an original file name or relative path → the output name of that file, None if unknown
-    or ambiguous).
+    or ambiguous). ``durable``: a safe copy is on the disk when :meth:`Format.make_safe` returns; else whoever asked sees
+    to it for all of them at once.
     """
 
     challenge: Challenge
     centre: Centre
     pseudonyms: Pseudonymiser
     reference: Callable[[str], str | None] = nowhere
+    durable: bool = True
 
 
 class Format(Protocol):
@@ -50,7 +52,7 @@ class Format(Protocol):
         ...
 
     def make_safe(self, source: Path, target: Path, name: str, context: Context) -> Safe:
-        """Write a safe copy to ``target`` (a new file, complete and flushed on return; absent where a finding refuses).
+        """Write a safe copy to ``target`` (a new file, complete and durable on return; absent where a finding refuses).
         ``name`` is what :meth:`harvest` gave."""
         ...
 

@@ -3,6 +3,7 @@ Airflow."""
 
 import errno
 import multiprocessing
+import os
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -105,7 +106,8 @@ def deidentify(
     _check_folders(source, target)
     scratch = target.resolve().with_name(f".{target.resolve().name}.collecte-scratch")
     with _scratch(scratch):
-        return _deidentify(source, target, scratch, context_of(challenge, centre, keys), jobs, advance)
+        context = replace(context_of(challenge, centre, keys), durable=False)  # all of them, below, at once
+        return _deidentify(source, target, scratch, context, jobs, advance)
 
 
 def _deidentify(
@@ -113,20 +115,21 @@ def _deidentify(
 ) -> list[Outcome]:
     outcomes = {outcome.source: outcome for outcome in _unreadable(source)}
     paths = [path for path in regular_files(source) if path not in outcomes]
-    with _workers(jobs) as run:
-        looked = dict(zip(paths, run("harvest", partial(_look, source, context), paths, advance), strict=True))
-        outcomes |= {path: _as_outcome(path, look) for path, look in looked.items()}
-        outcomes |= _duplicates(outcomes)
-        going = [path for path in paths if outcomes[path].state is State.WAITING]
-        context = replace(context, reference=References((path, looked[path].examined.harvest.name) for path in going))
-        identifiers = frozenset().union(*(look.examined.harvest.identifiers for look in looked.values()))
-        work = [_Work(number, path, looked[path].examined) for number, path in enumerate(going)]
-        made = run("make safe", _Safely(source, scratch, context, identifiers), work, advance)
-        outcomes |= {item.path: _judged(outcomes[item.path], safe) for item, safe in zip(work, made, strict=True)}
+    run = Workers(jobs, advance).run
+    looked = dict(zip(paths, run("harvest", partial(_look, source, context), paths), strict=True))
+    outcomes |= {path: _as_outcome(path, look) for path, look in looked.items()}
+    outcomes |= _duplicates(outcomes)
+    going = [path for path in paths if outcomes[path].state is State.WAITING]
+    context = replace(context, reference=References((path, looked[path].examined.harvest.name) for path in going))
+    identifiers = frozenset().union(*(look.examined.harvest.identifiers for look in looked.values()))
+    work = [_Work(number, path, looked[path].examined) for number, path in enumerate(going)]
+    made = run("make safe", _Safely(source, scratch, context, identifiers), work)
+    outcomes |= {item.path: _judged(outcomes[item.path], safe) for item, safe in zip(work, made, strict=True)}
     outcomes |= _superseded(outcomes, looked, source)
     if context.challenge.refused_file == "holds_object":
         outcomes |= _held_back(outcomes, looked)
     target.mkdir(parents=True, exist_ok=True)
+    os.sync()  # before the first name: no name of the output ever leads to half a file
     for item in work:
         outcome = outcomes[item.path]
         if outcome.output and outcome.sha256_out:
@@ -185,13 +188,12 @@ def scan(
     """
     _check_folders(source, target)
     context = context_of(challenge, centre, keys)
-    with _workers(jobs) as run:
-        looks = list(run("harvest", partial(_look, source, context), regular_files(source), advance))
-        identifiers = frozenset().union(*(look.examined.harvest.identifiers for look in looks))
-        subjects = frozenset(subject for look in looks for subject in look.examined.harvest.subjects)
-        paths = regular_files(target)
-        found = run("scan", partial(_scan, target, identifiers, subjects), paths, advance)
-        return dict(zip(paths, found, strict=True))
+    run = Workers(jobs, advance).run
+    looks = list(run("harvest", partial(_look, source, context), regular_files(source)))
+    identifiers = frozenset().union(*(look.examined.harvest.identifiers for look in looks))
+    subjects = frozenset(subject for look in looks for subject in look.examined.harvest.subjects)
+    paths = regular_files(target)
+    return dict(zip(paths, run("scan", partial(_scan, target, identifiers, subjects), paths), strict=True))
 
 
 def _scan(target: Path, identifiers: frozenset[Identifier], subjects: frozenset[str], path: str) -> tuple[Finding, ...]:
@@ -329,31 +331,44 @@ def _check_folders(source: Path, target: Path) -> None:
         raise NeedsPerson("One of the two folders lies in the other.", "choose an output folder beside the source.")
 
 
-@contextmanager
-def _workers(jobs: int) -> Iterator["_Run"]:
-    """A function that shares work among ``jobs`` processes and gives the results in the order of the items."""
-    if jobs <= 1:
-        yield partial(_run, lambda function, items: map(function, items))
-        return
-    # Spawned, not forked: a fork copies the locks of threads that libraries have started.
-    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
-    try:
-        # Pieces large enough that sending the identifiers along with each costs little.
-        yield partial(_run, lambda f, items: pool.map(f, items, chunksize=max(1, min(64, len(items) // 16))))
-    finally:
-        pool.shutdown(cancel_futures=True)
+@dataclass(frozen=True)
+class Workers:
+    """Shares work among processes, as many as ``jobs``; results come in the order of the items."""
+
+    jobs: int
+    advance: Advance
+
+    def run(self, phase: str, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        if self.jobs <= 1 or len(items) <= 1:
+            yield from self._told(phase, map(function, items), len(items))
+            return
+        # Spawned, not forked: a fork copies the locks of threads that libraries have started. The function, and with it
+        # the identifiers of the whole folder, travels once to each process, not with every piece of work.
+        pool = ProcessPoolExecutor(
+            min(self.jobs, len(items)),
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_take,
+            initargs=(function,),
+        )
+        try:
+            results = pool.map(_apply, items, chunksize=max(1, min(64, len(items) // 16)))
+            yield from self._told(phase, results, len(items))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _told(self, phase: str, results: Iterable[Result], count: int) -> Iterator[Result]:
+        for number, result in enumerate(results, 1):
+            self.advance(phase, number, count)
+            yield result
 
 
-def _run(
-    share: Callable[[Callable[[Item], Result], Sequence[Item]], Iterable[Result]],
-    phase: str,
-    function: Callable[[Item], Result],
-    items: Sequence[Item],
-    advance: Advance,
-) -> Iterator[Result]:
-    for number, result in enumerate(share(function, items), 1):
-        advance(phase, number, len(items))
-        yield result
+#: What this process does with each item, where it is a worker.
+_task: list[Callable[[Any], Any]] = []
 
 
-_Run = Callable[..., Iterator[Any]]
+def _take(function: Callable[[Any], Any]) -> None:
+    _task[:] = [function]
+
+
+def _apply(item: Any) -> Any:
+    return _task[0](item)

@@ -68,7 +68,8 @@ def _written(dicom: Dicom, who: Identity, part: Path, context: Context) -> Safe:
 
         _compose(dicom, who, context, counts, sink)
         size = file.tell()
-        os.fsync(file.fileno())
+        if context.durable:
+            os.fsync(file.fileno())
     return Safe(sha256=digest.hexdigest(), size=size, actions=dict(counts))
 
 
