@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,28 @@ _PATIENCE_S = 120
 #: How long it runs between two looks, in seconds: a few files' worth.
 _STRETCH_S = 0.02
 
-#: What must have happened before the blow falls: something of the step, and not all of it.
-MIDDLE: Mapping[str, Callable[[World], int]] = {
-    "receive": lambda world: _count(world.folder / "landing", "*/*/*/f*.a1"),
-    "make safe": lambda world: _count(world.folder / "landing", "*/*/*/safe/f*"),
-    "ship": lambda world: sum(1 for _ in _keys(world)),
+
+@dataclass(frozen=True)
+class Middle:
+    """When a step is in its middle. ``near``: cheap to ask, true shortly before it; ``done``: files that it has done."""
+
+    near: Callable[[World], bool]
+    done: Callable[[World], int]
+
+
+#: The blow falls once something of the step is done, and not all of it.
+MIDDLE: Mapping[str, Middle] = {
+    "receive": Middle(
+        lambda world: (world.folder / "landing").exists(), lambda world: _count(world.folder / "landing", "*/*/*/f*.a1")
+    ),
+    "make safe": Middle(
+        lambda world: _count(world.folder / "landing", "*/*/*/safe") == 1,
+        lambda world: _count(world.folder / "landing", "*/*/*/safe/f*"),
+    ),
+    "ship": Middle(
+        lambda world: _count(world.folder / "curated", "*/*/*/*/*/*.dcm") == 3 * SLICES,
+        lambda world: sum(1 for _ in _keys(world)),
+    ),
 }
 
 
@@ -79,13 +97,16 @@ def _deliver(world: World) -> None:
     (folder / ".done").touch()
 
 
-def _stop_in_the_middle(process: "subprocess.Popen[str]", world: World, done: Callable[[World], int]) -> None:
-    """Freeze the process once something of the step is done: it is looked at only while it stands still."""
+def _stop_in_the_middle(process: "subprocess.Popen[str]", world: World, step: Middle) -> None:
+    """Freeze the process once something of the step is done; near it, it is looked at only while it stands still."""
     end = time.monotonic() + _PATIENCE_S
+    while not step.near(world):
+        assert process.poll() is None, f"it ended before it could be stopped: {process.communicate()[0]}"
+        assert time.monotonic() < end, "the step was not reached"
     while True:
         os.kill(process.pid, signal.SIGSTOP)
         _wait_until_frozen(process)
-        count = done(world)
+        count = step.done(world)
         if count >= 10:
             break
         assert time.monotonic() < end, "the step was not reached"
