@@ -25,7 +25,7 @@ _STRETCH_S = 0.02
 
 @dataclass(frozen=True)
 class Middle:
-    """When a step is in its middle. ``near``: cheap to ask, true shortly before it; ``done``: files that it has done."""
+    """When a step is in its middle. ``near``: true shortly before, cheap to ask; ``done``: files that it has done."""
 
     near: Callable[[World], bool]
     done: Callable[[World], int]
