@@ -22,8 +22,8 @@ def nowhere(name: str) -> str | None:
 class Context:
     """What a format may know besides the file: the challenge, the centre, the keyed replacements, and where a name in a
     table leads (``reference``: an original file name or relative path → the output name of that file, None if unknown
-    or ambiguous). ``durable``: a safe copy is on the disk when :meth:`Format.make_safe` returns; else whoever asked sees
-    to it for all of them at once.
+    or ambiguous). ``durable``: a safe copy is on the disk when :meth:`Format.make_safe` returns; else whoever asked
+    sees to it for all of them at once.
     """
 
     challenge: Challenge
