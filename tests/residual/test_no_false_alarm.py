@@ -262,3 +262,12 @@ def test_the_real_files_that_pydicom_brings_pass_when_they_are_clean(tmp_path: P
                 held[path.name] = [(finding.code, finding.place) for finding in found]
     assert scanned >= 60
     assert held == {}, f"{len(held)} of {scanned}"
+
+
+@pytest.mark.parametrize(("code", "found"), [("ABCD23456EFGHIJK", set()), ("ABCD 23456", {"RESIDUAL-ID"})])
+def test_a_number_inside_a_reference_of_ours_is_no_id(tmp_path: Path, code: str, found: set[str]) -> None:
+    dataset = clean_dataset()
+    dataset.AccessionNumber = code
+    path = write(tmp_path / "x.dcm", dataset)
+    scanner = compile_scanner([Identifier(IdentifierKind.ID, "23456", SUBJECT)])
+    assert {finding.code for finding in scanner.scan(path, [SUBJECT])} == found

@@ -82,6 +82,8 @@ def _number(token: Token, context: Context) -> bool:
     if not _whole(context):
         return False
     length = len(token.text)
+    if context.vr == "SH" and length <= 6 and _CODE.fullmatch(context.value.strip().lower()):
+        return False  # inside a keyed reference of ours, which is the whole value: chance, as for words
     if context.vr == "UI" and b"." not in token.text:
         return False
     if context.vr in _MEASURES and length < 8:
