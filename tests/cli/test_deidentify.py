@@ -74,6 +74,47 @@ def test_every_file_stands_in_the_report_once_and_the_totals_add_up(export: Path
     assert totals["received"] == len(there) == totals["accepted"] + totals["quarantined"] + totals["duplicate"]
 
 
+def _unprivileged(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    """The command without root's right to read everything; as it is, for any other user."""
+    drop = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    command = [*drop, sys.executable, "-m", "collecte.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_what_may_not_be_read_is_told_of_and_the_rest_goes_on(tmp_path: Path, key: Path) -> None:
+    folder = tmp_path / "export"
+    for path in ("a/1.dcm", "b/2.dcm", "c/3.dcm"):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(ct_slice(MARCHEMALLE, study=1, slice_number=int(path[2]), size=16))
+    (folder / "a/1.dcm").chmod(0)
+    (folder / "b").chmod(0)
+    report = tmp_path / "r.json"
+    options = ("--challenge", DEMO, "--centre", "arvel", "--key-file", key)
+    ran = _unprivileged("deidentify", folder, tmp_path / "safe", *options, "--report", report)
+    scanned = _unprivileged("scan", folder, tmp_path / "safe", *options)
+    (folder / "b").chmod(0o700)
+    files = {file["source"]: file for file in json.loads(report.read_text("utf-8"))["files"]}
+    assert ran.returncode == 1
+    assert {path: file["state"] for path, file in files.items()} == {
+        "a/1.dcm": "quarantined",
+        "b": "quarantined",
+        "c/3.dcm": "accepted",
+    }
+    assert [finding["code"] for path in ("a/1.dcm", "b") for finding in files[path]["findings"]] == [
+        "FILE-UNREADABLE",
+        "FILE-UNREADABLE",
+    ]
+    assert scanned.returncode == 2
+    assert "To do: give yourself the right to read" in scanned.stderr
+
+
+def test_a_report_that_cannot_be_written_is_told_of_before_the_work(tmp_path: Path, key: Path, export: Path) -> None:
+    options = ("--challenge", DEMO, "--centre", "arvel", "--key-file", key, "--report", tmp_path / "no" / "r.json")
+    ran = _collecte("deidentify", export, tmp_path / "safe", *options)
+    assert ran.returncode == 2
+    assert not (tmp_path / "safe").exists()
+
+
 def test_each_file_has_the_form_that_is_promised(export: Path, tmp_path: Path, key: Path) -> None:
     _, report = _run(export, tmp_path / "safe", key)
     outputs = _tree(tmp_path / "safe")

@@ -114,6 +114,7 @@ CASES: dict[str, Callable[[Path], list[Finding]]] = {
     "FILE-CHANGED-WHILE-READ": lambda _: [receive.changed_while_read()],
     "FILE-VANISHED": lambda _: [receive.vanished()],
     "FILE-EMPTY": lambda _: [receive.empty()],
+    "FILE-UNREADABLE": lambda _: [receive.unreadable()],
     "FILE-DUPLICATE": lambda _: said(receive.same_bytes(State.ACCEPTED, same_centre=True).finding),
     "FILE-DUPLICATE-OTHER-CENTRE": lambda _: said(receive.same_bytes(State.ACCEPTED, same_centre=False).finding),
     "FILE-RECALLED": lambda _: said(receive.same_bytes(State.RECALLED, same_centre=True).finding),

@@ -1,6 +1,7 @@
 """``collecte deidentify`` and ``collecte scan``: folders, without catalogue, network or Airflow."""
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ from collecte.cli.output import Json, print_json, progress
 
 if TYPE_CHECKING:
     from collecte.challenge import Centre, Challenge
+    from collecte.errors import NeedsPerson
 
 Source = Annotated[Path, typer.Argument(metavar="SRC", exists=True, file_okay=False, help="The folder as received.")]
 Target = Annotated[Path, typer.Argument(metavar="DST", file_okay=False, help="The folder of safe copies.")]
@@ -46,6 +48,8 @@ def deidentify(
     from collecte.steps.deidentify import report as as_report
 
     of, at = _centre(challenge, centre)
+    if report:
+        _check(report)
     with progress() as advance:
         outcomes = step(source, target, of, at, Keys.load(key_file), jobs=jobs, advance=advance)
     result = as_report(outcomes)
@@ -112,14 +116,22 @@ def _centre(challenge: Path, centre: str) -> "tuple[Challenge, Centre]":
         raise NeedsPerson(f"{challenge} has no centre of that id.", f"give one of {known}.") from None
 
 
+def _check(path: Path) -> None:
+    """Before the work of hours, not after it: can the report be written?"""
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise _no_report(path)
+
+
 def _write(path: Path, text: str) -> None:
     """Readable by its owner alone: the report names the source's files."""
-    from collecte.errors import NeedsPerson
-
     try:
         path.touch(mode=0o600)
         path.write_text(text, "utf-8")
     except OSError:
-        raise NeedsPerson(
-            f"The report {path} cannot be written.", "choose a file in a folder that you may write."
-        ) from None
+        raise _no_report(path) from None
+
+
+def _no_report(path: Path) -> "NeedsPerson":
+    from collecte.errors import NeedsPerson
+
+    return NeedsPerson(f"The report {path} cannot be written.", "choose a file in a folder that you may write.")

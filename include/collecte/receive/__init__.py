@@ -27,6 +27,7 @@ from collecte.receive.refusals import (
     not_unpacked,
     object_held_back,
     type_unknown,
+    unreadable,
     vanished,
 )
 from collecte.receive.unpack import Member, Unpacked, archive_kind, counted_by, unpack
@@ -69,6 +70,7 @@ __all__ = [
     "type_unknown",
     "unchanged_since",
     "unpack",
+    "unreadable",
     "vanished",
     "verify_digest",
 ]

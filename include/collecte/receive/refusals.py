@@ -18,6 +18,11 @@ def empty() -> Finding:
     return Finding("FILE-EMPTY")
 
 
+def unreadable() -> Finding:
+    """The operating system does not let it be read: a file, or a folder with all that is in it."""
+    return Finding("FILE-UNREADABLE")
+
+
 def not_unpacked() -> Finding:
     """It is an archive, where archives are not opened."""
     return Finding("ARCHIVE-NOT-UNPACKED")

@@ -5,6 +5,7 @@ import errno
 import multiprocessing
 import os
 import shutil
+import stat
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -21,6 +22,7 @@ from collecte.formats import Context
 from collecte.keys import Keys
 from collecte.package import sha256_of
 from collecte.pseudonym import Pseudonymiser
+from collecte.receive import unreadable
 from collecte.records import Identifier, Safe, State
 from collecte.residual import Scanner, compile_scanner
 from collecte.steps.harvest import OTHER, Examined, examine
@@ -113,13 +115,14 @@ def deidentify(
 def _deidentify(
     source: Path, target: Path, scratch: Path, context: Context, jobs: int, advance: Advance
 ) -> list[Outcome]:
-    outcomes = {outcome.source: outcome for outcome in _unreadable(source)}
-    paths = [path for path in regular_files(source) if path not in outcomes]
+    listed = _listed(source)
+    outcomes = {path: Outcome(path, State.QUARANTINED, findings=(finding,)) for path, finding in listed.others.items()}
     run = Workers(jobs, advance).run
-    looked = dict(zip(paths, run("harvest", partial(_look, source, context), paths), strict=True))
-    outcomes |= {path: _as_outcome(path, look) for path, look in looked.items()}
+    looks = zip(listed.files, run("harvest", partial(_look, source, context), listed.files), strict=True)
+    looked = {path: look for path, look in looks if isinstance(look, _Looked)}
+    outcomes |= {path: _as_outcome(path, looked.get(path)) for path in listed.files}
     outcomes |= _duplicates(outcomes)
-    going = [path for path in paths if outcomes[path].state is State.WAITING]
+    going = [path for path in listed.files if outcomes[path].state is State.WAITING]
     context = replace(context, reference=References((path, looked[path].examined.harvest.name) for path in going))
     identifiers = frozenset().union(*(look.examined.harvest.identifiers for look in looked.values()))
     work = [_Work(number, path, looked[path].examined) for number, path in enumerate(going)]
@@ -144,9 +147,23 @@ def _scratch(folder: Path) -> Iterator[None]:
     Raises:
         NeedsPerson: a disk is full or refuses.
     """
+    with _disk():
+        try:
+            shutil.rmtree(folder, ignore_errors=True)  # a killed run's
+            folder.mkdir(parents=True)
+            yield
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """Says what to do where the operating system refuses, without a path.
+
+    Raises:
+        NeedsPerson: it did.
+    """
     try:
-        shutil.rmtree(folder, ignore_errors=True)  # a killed run's
-        folder.mkdir(parents=True)
         yield
     except OSError as error:
         name = errno.errorcode.get(error.errno or 0, "unknown")
@@ -154,8 +171,6 @@ def _scratch(folder: Path) -> Iterator[None]:
             f"The operating system refused a file of the source or of the output ({name}).",
             "check the space on the disk, and that the source may be read and the folder of the output written.",
         ) from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def context_of(challenge: Challenge, centre: Centre, keys: Keys) -> Context:
@@ -163,10 +178,33 @@ def context_of(challenge: Challenge, centre: Centre, keys: Keys) -> Context:
     return Context(challenge, centre, Pseudonymiser(keys, centre.id, centre.issuer, challenge.max_date_shift_days))
 
 
-def regular_files(folder: Path) -> list[str]:
-    """The paths of all regular files below a folder, relative to it, sorted. Symbolic links are never followed."""
-    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-    return sorted(path.relative_to(folder).as_posix() for path in files)
+@dataclass(frozen=True)
+class _Listing:
+    """What lies below a folder: paths relative to it, sorted; ``others`` are links, special files and folders that may
+    not be looked into, each with its finding."""
+
+    files: list[str]
+    others: dict[str, Finding]
+
+
+def _listed(folder: Path) -> _Listing:
+    """Symbolic links are never followed."""
+    files: list[str] = []
+    others: dict[str, Finding] = {}
+
+    def unlisted(error: OSError) -> None:
+        others[os.path.relpath(os.fsdecode(error.filename), folder)] = unreadable()
+
+    for root, folders, names in os.walk(folder, onerror=unlisted):
+        for name in (*folders, *names):
+            path = Path(root, name)
+            relative = path.relative_to(folder).as_posix()
+            mode = path.lstat().st_mode
+            if stat.S_ISREG(mode):
+                files.append(relative)
+            elif not stat.S_ISDIR(mode):
+                others[relative] = Finding("DROP-SYMLINK" if stat.S_ISLNK(mode) else "DROP-SPECIAL-FILE")
+    return _Listing(sorted(files), others)
 
 
 def scan(
@@ -184,16 +222,22 @@ def scan(
     A birth date counts in the files of its own subject: those below the subject's folder, and lines with its pseudonym.
 
     Raises:
-        NeedsPerson: a folder lies in the other, or ``source`` is no folder.
+        NeedsPerson: a folder lies in the other, ``source`` is no folder, or a file may not be read.
     """
     _check_folders(source, target)
     context = context_of(challenge, centre, keys)
     run = Workers(jobs, advance).run
-    looks = list(run("harvest", partial(_look, source, context), regular_files(source)))
+    listed, paths = _listed(source), _listed(target).files
+    looks = [look for look in run("harvest", partial(_look, source, context), listed.files) if look]
+    if len(looks) < len(listed.files) or unreadable() in listed.others.values():
+        raise NeedsPerson(
+            "Some of the source may not be read, so what identifies in it is not known.",
+            "give yourself the right to read all of it, then scan again.",
+        )
     identifiers = frozenset().union(*(look.examined.harvest.identifiers for look in looks))
     subjects = frozenset(subject for look in looks for subject in look.examined.harvest.subjects)
-    paths = regular_files(target)
-    return dict(zip(paths, run("scan", partial(_scan, target, identifiers, subjects), paths), strict=True))
+    with _disk():
+        return dict(zip(paths, run("scan", partial(_scan, target, identifiers, subjects), paths), strict=True))
 
 
 def _scan(target: Path, identifiers: frozenset[Identifier], subjects: frozenset[str], path: str) -> tuple[Finding, ...]:
@@ -216,8 +260,12 @@ class _Work:
     examined: Examined
 
 
-def _look(source: Path, context: Context, path: str) -> _Looked:
-    return _Looked(sha256_of(source / path), examine(source / path, path, context))
+def _look(source: Path, context: Context, path: str) -> _Looked | None:
+    """None where the operating system does not let the file be read: a folder goes on without it."""
+    try:
+        return _Looked(sha256_of(source / path), examine(source / path, path, context))
+    except OSError:
+        return None
 
 
 @dataclass
@@ -253,7 +301,9 @@ def _scanner(identifiers: frozenset[Identifier]) -> Scanner:
     return _compiled[identifiers]
 
 
-def _as_outcome(path: str, look: _Looked) -> Outcome:
+def _as_outcome(path: str, look: _Looked | None) -> Outcome:
+    if look is None:
+        return Outcome(path, State.QUARANTINED, findings=(unreadable(),))
     harvest = look.examined.harvest
     return Outcome(
         source=path,
@@ -271,14 +321,6 @@ def _judged(outcome: Outcome, made: Safe) -> Outcome:
     findings = (*outcome.findings, *made.findings)
     judged = replace(outcome, state=state, findings=findings, sha256_out=made.sha256 or None)
     return judged.refused_if_quarantined()
-
-
-def _unreadable(source: Path) -> Iterator[Outcome]:
-    """Links and special files: they stand in the report, and nothing of them is read."""
-    for path in sorted(source.rglob("*")):
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            finding = Finding("DROP-SYMLINK" if path.is_symlink() else "DROP-SPECIAL-FILE")
-            yield Outcome(path.relative_to(source).as_posix(), State.QUARANTINED, findings=(finding,))
 
 
 def _duplicates(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
