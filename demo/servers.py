@@ -246,16 +246,12 @@ def s3_server(
 
 
 def remove_sockets(server: S3Server) -> None:
-    """Remove the Unix sockets that SeaweedFS leaves in /tmp when it is killed; their names are fixed in it."""
-    parts = {
-        "master": server.master_port,
-        "volume": server.volume_port,
-        "filer": server.filer_port,
-        "s3": server.s3_port,
-    }
-    for name, port in parts.items():
-        Path(f"/tmp/seaweedfs-{name}-grpc-{port + _GRPC}.sock").unlink(missing_ok=True)  # noqa: S108
-        Path(f"/tmp/seaweedfs-{name}-{port}.sock").unlink(missing_ok=True)  # noqa: S108
+    """Remove the Unix sockets in /tmp that bear one of its ports: a killed SeaweedFS leaves its own there, under names
+    that are fixed in it, and perhaps an earlier one left some under a port that is now ours.
+    """
+    for port in server.ports:
+        for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
+            left.unlink(missing_ok=True)
 
 
 def make_key(path: Path) -> str:
