@@ -2,7 +2,8 @@
 FROM python:3.12-slim-bookworm
 
 RUN useradd --uid 1000 --create-home collecte \
-    && install -d -o collecte /var/lib/collecte/airflow /var/lib/collecte/landing /var/lib/collecte/curated
+    && install -d -o collecte /var/lib/collecte/airflow /var/lib/collecte/landing /var/lib/collecte/curated \
+        /var/lib/collecte/reports
 WORKDIR /opt/collecte
 
 COPY requirements.txt .

@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("verb", choices=("up", "play", "down", "status"))
     parser.add_argument("--state", type=Path, default=local.state_folder(), help="state folder of the stack")
     parser.add_argument("--challenges", type=Path, help="folder of challenge files (up)")
+    parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="another setting (up)")
     options = parser.parse_args()
     say = Clock()
     state = options.state.resolve()
@@ -34,26 +35,27 @@ def main() -> int:
         if options.verb == "status":
             return _status(state)
         with local.alone(state):
-            return _VERBS[options.verb](state, say, options.challenges)
+            return _VERBS[options.verb](state, say, options)
     except (StackError, DidNotEnd, httpx.HTTPError) as error:
         print(error, file=sys.stderr)
         return 1
 
 
-def _up(state: Path, say: Clock, challenges: Path | None) -> int:
-    stack = local.up(state, say, challenges)
+def _up(state: Path, say: Clock, options: argparse.Namespace) -> int:
+    other = dict(setting.split("=", 1) for setting in options.set)
+    stack = local.up(state, say, options.challenges, other=other)
     say(f"Airflow: {stack.url}  login {stack.user}  password {stack.password}  (`make down` ends it)")
     return 0
 
 
-def _play(state: Path, say: Clock, challenges: Path | None) -> int:
+def _play(state: Path, say: Clock, options: argparse.Namespace) -> int:
     from demo import play
 
     local.forget(state, say)
-    return play.play(local.up(state, say, challenges), say)
+    return play.play(local.up(state, say, options.challenges), say)
 
 
-def _down(state: Path, say: Clock, challenges: Path | None) -> int:
+def _down(state: Path, say: Clock, options: argparse.Namespace) -> int:
     if not local.down(state, say):
         say("nothing was running")
     return 0

@@ -214,7 +214,7 @@ def start_s3(
         server = plan_s3(data_dir, access_key=access_key, secret_key=secret_key, ports=ports)
         process = start(s3_command(server), data_dir / "server.log")
         try:
-            wait_until(partial(_lists_buckets, server), process, data_dir / "server.log")
+            wait_until(partial(lists_buckets, server), process, data_dir / "server.log")
         except DidNotStart:
             stop(process)
             if attempt == _STARTS or ports:
@@ -224,7 +224,8 @@ def start_s3(
     raise AssertionError("the loop returns or raises")
 
 
-def _lists_buckets(server: S3Server) -> bool:
+def lists_buckets(server: S3Server) -> bool:
+    """Whether it answers."""
     try:
         server.client().list_buckets()
     except (BotoCoreError, ClientError):
@@ -329,7 +330,7 @@ def start_sftp(
         )
         process = start(command, log, environment)
         try:
-            wait_until(partial(_shows_banner, listen), process, log)
+            wait_until(partial(shows_banner, listen), process, log)
         except DidNotStart:
             stop(process)
             if attempt == _STARTS or port:
@@ -339,7 +340,8 @@ def start_sftp(
     raise AssertionError("the loop returns or raises")
 
 
-def _shows_banner(port: int) -> bool:
+def shows_banner(port: int) -> bool:
+    """Whether an SSH server answers there."""
     try:
         with socket.create_connection((HOST, port), timeout=5) as client:
             return client.recv(4) == b"SSH-"

@@ -7,7 +7,8 @@ Everything lives under one *state folder* (``.collecte/demo``), so several stack
     secrets.json        generated once: Airflow's keys, passwords of the demo's accounts
     connections.json    the connections, as Airflow's LocalFilesystemBackend and `collecte` read them
     keys/               the challenge's keys
-    airflow/ s3/ sftp/ landing/ curated/ catalogue.db logs/
+    airflow/ s3/ sftp/ landing/ curated/ reports/ catalogue.db logs/
+    mails/              what the mail server was given, a file each
 
 The settings have the same names as in docker-compose.yaml; a test holds the two against each other.
 """
@@ -31,7 +32,7 @@ from typing import Any
 import httpx
 from cryptography.fernet import Fernet
 
-from demo import processes, servers
+from demo import mail, processes, servers
 from demo.processes import Session
 
 HOME = Path(__file__).resolve().parents[1]
@@ -120,8 +121,16 @@ def load(state: Path) -> Stack | None:
     return Stack(state, Path(raw.pop("challenges")), sessions=sessions, **raw)
 
 
-def up(state: Path, say: Callable[[str], None], challenges: Path | None = None, parallelism: int = 4) -> Stack:
+def up(
+    state: Path,
+    say: Callable[[str], None],
+    challenges: Path | None = None,
+    parallelism: int = 4,
+    other: Mapping[str, str] | None = None,
+) -> Stack:
     """Start everything and wait until all of it answers; what already runs there is ended first. Data are kept.
+
+    ``other``: settings that take the place of ours (:func:`settings_of`).
 
     Raises:
         StackError: a component ended, or did not answer in three minutes. What was started is ended again.
@@ -130,11 +139,11 @@ def up(state: Path, say: Callable[[str], None], challenges: Path | None = None, 
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     (state / "logs").mkdir(exist_ok=True)
     s3 = servers.plan_s3(state / "s3")
-    airflow, *sftp = servers.free_ports(1 + len(SFTP_CENTRES))
-    ports = {"airflow": airflow, "s3": s3.s3_port, **dict(zip(_sftp_names(), sftp, strict=True))}
+    airflow, smtp, *sftp = servers.free_ports(2 + len(SFTP_CENTRES))
+    ports = {"airflow": airflow, "mail": smtp, "s3": s3.s3_port, **dict(zip(_sftp_names(), sftp, strict=True))}
     ports |= {f"s3-{index}": port for index, port in enumerate(s3.ports) if port != s3.s3_port}
     stack = Stack(state, challenges or HOME / "include" / "challenges", ports, parallelism=parallelism)
-    stack = replace(stack, settings=settings_of(stack))
+    stack = replace(stack, settings={**settings_of(stack), **(other or {})})
     _prepare(stack, s3)
     try:
         return _start_all(stack, s3, say)
@@ -165,15 +174,16 @@ def forget(state: Path, say: Callable[[str], None]) -> None:
 def _start_all(stack: Stack, s3: servers.S3Server, say: Callable[[str], None]) -> Stack:
     for name, command in _servers(stack, s3):
         stack = _start(stack, name, command)
-    say(f"started the S3 server and {len(SFTP_CENTRES)} SFTP servers; preparing both databases")
+    say(f"started the S3 server, {len(SFTP_CENTRES)} SFTP servers and a mail server; preparing both databases")
     with ThreadPoolExecutor() as threads:
         airflow = threads.submit(_once, stack, "airflow-migrate", _airflow("db", "migrate"))
         catalogue = threads.submit(_once, stack, "catalogue-upgrade", _catalogue())
         _wait(stack, "s3", lambda: _buckets(s3))
         say(f"S3 answers on {s3.endpoint_url}, buckets {' and '.join(BUCKETS)}")
         for name in _sftp_names():
-            _wait(stack, name, lambda name=name: servers._shows_banner(stack.ports[name]))  # type: ignore[misc]
+            _wait(stack, name, lambda name=name: servers.shows_banner(stack.ports[name]))  # type: ignore[misc]
             say(f"SFTP of {name.removeprefix('sftp-')} answers on {HOST}:{stack.ports[name]}")
+        _wait(stack, "mail", lambda: mail.answers(HOST, stack.ports["mail"]))
         catalogue.result()
         airflow.result()
     say("both databases are at their newest version; starting Airflow")
@@ -224,7 +234,10 @@ def settings_of(stack: Stack) -> dict[str, str]:
         "COLLECTE_CHALLENGES": str(stack.challenges),
         "COLLECTE_CONNECTIONS": str(connections),
         "COLLECTE_CURATED": (state / "curated").as_uri(),
+        "COLLECTE_ON_CALL": "on-call@demo.example",
         "COLLECTE_LANDING": (state / "landing").as_uri(),
+        "COLLECTE_REPORTS": (state / "reports").as_uri(),
+        "COLLECTE_SMTP": "demo_smtp",
         "COLLECTE_KEYS_DEMO": str(state / "keys" / "demo.json"),
         "PYTHONPATH": str(HOME / "include"),
     }
@@ -253,7 +266,15 @@ def _prepare(stack: Stack, s3: servers.S3Server) -> None:
     from collecte.keys import Keys
 
     state = stack.state
-    for folder in ("airflow", "landing", "curated", "keys", *(f"sftp/{centre}" for centre in SFTP_CENTRES)):
+    for folder in (
+        "airflow",
+        "landing",
+        "curated",
+        "reports",
+        "mails",
+        "keys",
+        *(f"sftp/{centre}" for centre in SFTP_CENTRES),
+    ):
         (state / folder).mkdir(parents=True, exist_ok=True)
     for centre in SFTP_CENTRES:
         (state / "sftp" / centre / "depot").mkdir(exist_ok=True)
@@ -289,11 +310,19 @@ def _connections(stack: Stack, s3: servers.S3Server) -> dict[str, dict[str, Any]
             "password": _secrets(stack.state)[centre] if way == "password" else None,
             "extra": json.dumps(extra),
         }
-    return {**sftp, "demo_s3_belcombe": aws, "demo_hdh": aws}
+    return {**sftp, "demo_s3_belcombe": aws, "demo_hdh": aws, "demo_smtp": _smtp(stack)}
+
+
+def _smtp(stack: Stack) -> dict[str, Any]:
+    extra = {"disable_ssl": True, "disable_tls": True, "from_email": "collecte@demo.example"}
+    return {"conn_type": "smtp", "host": HOST, "port": stack.ports["mail"], "extra": json.dumps(extra)}
 
 
 def _servers(stack: Stack, s3: servers.S3Server) -> list[tuple[str, list[str]]]:
-    commands = [("s3", servers.s3_command(s3))]
+    commands = [
+        ("s3", servers.s3_command(s3)),
+        ("mail", [sys.executable, "-m", "demo.mail", str(stack.ports["mail"]), str(stack.state / "mails")]),
+    ]
     for centre, way in SFTP_CENTRES.items():
         command = servers.sftp_command(
             stack.state / "sftp" / centre,
@@ -340,7 +369,7 @@ def _wait(stack: Stack, name: str, ready: Callable[[], bool]) -> None:
 
 
 def _buckets(s3: servers.S3Server) -> bool:
-    if not servers._lists_buckets(s3):
+    if not servers.lists_buckets(s3):
         return False
     s3.create_buckets(*BUCKETS)
     return True

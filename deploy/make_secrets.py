@@ -88,7 +88,14 @@ def _connections(folder: Path) -> dict[str, dict[str, object]]:
         "demo_sftp_corvane": {**server, "login": "corvane"},
         "demo_s3_belcombe": aws,
         "demo_hdh": aws,
+        "demo_smtp": _smtp(),
     }
+
+
+def _smtp() -> dict[str, object]:
+    """Replace it by the site's own relay: this one reaches nobody."""
+    extra = {"disable_ssl": True, "disable_tls": True, "from_email": "collecte@demo.example"}
+    return {"conn_type": "smtp", "host": "mail", "port": 1025, "extra": json.dumps(extra)}
 
 
 def _object_store() -> str:

@@ -106,7 +106,7 @@ def test_the_made_secrets_are_those_that_the_code_reads(secrets: Path) -> None:
 
 
 def test_each_service_tells_whether_it_is_healthy(compose: Mapping[str, Any]) -> None:
-    assert set(AIRFLOW) | {"postgres", "valkey", "objectstore", "sftp", "init"} == set(compose["services"])
+    assert set(AIRFLOW) | {"postgres", "valkey", "objectstore", "sftp", "mail", "init"} == set(compose["services"])
     unhealthy = [name for name, service in compose["services"].items() if "healthcheck" not in service]
     assert unhealthy == ["init"]
 

@@ -7,8 +7,11 @@ variable                   holds
                            ``COLLECTE_CATALOGUE_FILE`` names a file that holds it, such as a mounted secret
 ``COLLECTE_LANDING``       URL of the landing zone (``file://``): identifying (default ``.collecte/landing``)
 ``COLLECTE_CURATED``       URL of the curated zone (``file://``; default ``.collecte/curated``)
+``COLLECTE_REPORTS``       URL of the folder of the coordinators' reports (``file://``; default ``.collecte/reports``)
 ``COLLECTE_CHALLENGES``    folder of the challenge files (default ``include/challenges``)
 ``COLLECTE_CONNECTIONS``   JSON file of connections, as Airflow's LocalFilesystemBackend reads it (no default)
+``COLLECTE_SMTP``          id of the connection by which mails leave (no default: no mail is sent)
+``COLLECTE_ON_CALL``       mail addresses, separated by commas, that are told of a failed task (no default)
 =========================  ===================================================================================
 
 Connections may also stand in the environment as Airflow reads them (``AIRFLOW_CONN_<ID>``).
@@ -30,8 +33,11 @@ class Settings:
     catalogue: str
     landing: str
     curated: str
+    reports: str
     challenges: Path
     connections: Path | None
+    smtp: str | None
+    on_call: tuple[str, ...]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -42,12 +48,16 @@ class Settings:
         """
         state = HOME / ".collecte"
         connections = environment.get("COLLECTE_CONNECTIONS")
+        on_call = environment.get("COLLECTE_ON_CALL", "").split(",")
         return cls(
             catalogue=_secret(environment, "COLLECTE_CATALOGUE") or f"sqlite:///{state / 'catalogue.db'}",
             landing=environment.get("COLLECTE_LANDING") or (state / "landing").as_uri(),
             curated=environment.get("COLLECTE_CURATED") or (state / "curated").as_uri(),
+            reports=environment.get("COLLECTE_REPORTS") or (state / "reports").as_uri(),
             challenges=Path(environment.get("COLLECTE_CHALLENGES") or HOME / "include" / "challenges"),
             connections=Path(connections) if connections else None,
+            smtp=environment.get("COLLECTE_SMTP") or None,
+            on_call=tuple(address.strip() for address in on_call if address.strip()),
         )
 
 

@@ -2,6 +2,7 @@
 
 ``landing``, IDENTIFYING: ``<challenge>/<centre>/<d0001>/`` holds what was received (``f12.a1``: file 12, taken by
 attempt 1), ``safe/``, the safe copies that wait for *accept*, and ``facts/``. ``curated``: the same path holds a batch.
+``reports``: what coordinators read of it.
 """
 
 import errno

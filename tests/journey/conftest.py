@@ -111,6 +111,7 @@ def _world(running: ExitStack, s3: S3Server, folder: Path, keys: Path, catalogue
         "COLLECTE_CATALOGUE": catalogue,
         "COLLECTE_LANDING": (folder / "landing").as_uri(),
         "COLLECTE_CURATED": (folder / "curated").as_uri(),
+        "COLLECTE_REPORTS": (folder / "reports").as_uri(),
         "COLLECTE_CHALLENGES": str(challenges),
         "COLLECTE_CONNECTIONS": str(folder / "connections.json"),
         "COLLECTE_KEYS_DEMO": str(keys),

@@ -11,7 +11,7 @@ from collecte.transport import Endpoint, endpoint_from_json, load_endpoint
 
 
 def _settings(connections: Path | None) -> Settings:
-    return Settings("sqlite://", "file:///l", "file:///c", Path("challenges"), connections)
+    return Settings("sqlite://", "file:///l", "file:///c", "file:///r", Path("challenges"), connections, None, ())
 
 
 def test_a_connection_in_the_file_wins_over_the_environment(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ Connect = Callable[[str], Endpoint]
 
 @dataclass(frozen=True)
 class Site:
-    """One centre of one challenge, and all that a step needs. ``landing`` and ``curated`` are the zones' folders."""
+    """One centre of one challenge, and all that a step needs. ``landing`` and ``curated`` are the zones' folders,
+    ``reports`` is that of the coordinators' reports."""
 
     challenge: Challenge
     centre: Centre
@@ -28,6 +29,7 @@ class Site:
     catalogue: Catalogue
     landing: Path
     curated: Path
+    reports: Path
     connect: Connect
 
     def context(self, reference: Callable[[str], str | None] = nowhere) -> Context:
@@ -43,6 +45,10 @@ class Site:
     def batch(self, delivery: DeliveryRow) -> Path:
         """The delivery's batch in curated."""
         return self.curated / self.challenge.id / self.centre.id / delivery.label
+
+    def reported(self, delivery: DeliveryRow) -> Path:
+        """The folder of the delivery's reports: they name no patient and no file of the centre."""
+        return self.reports / self.challenge.id / self.centre.id / delivery.label
 
     def delivery(self, label: str) -> DeliveryRow:
         """The delivery ``d0001``.
@@ -81,6 +87,7 @@ def open_site(
         open_catalogue(settings.catalogue),
         zone_folder(settings.landing, "COLLECTE_LANDING"),
         zone_folder(settings.curated, "COLLECTE_CURATED"),
+        zone_folder(settings.reports, "COLLECTE_REPORTS"),
         reach,
     )
 

@@ -3,12 +3,11 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,45 +15,13 @@ from demo import processes, stack
 from demo.airflow import Airflow
 from demo.stack import Stack
 
-HOME = Path(__file__).resolve().parents[1]
+HOME = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(420)]
-
-
-def _demo(verb: str, state: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "demo", verb, "--state", state, *more]
-    return subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False, timeout=300)
-
-
-def _load(state: Path) -> Stack:
-    known = stack.load(state)
-    assert known is not None
-    return known
 
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
-@pytest.fixture(scope="module")
-def challenges(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demonstration, and beside it a challenge file that is broken."""
-    folder = tmp_path_factory.mktemp("challenges")
-    (folder / "demo.yaml").write_text((HOME / "include" / "challenges" / "demo.yaml").read_text("utf-8"), "utf-8")
-    (folder / "broken.yaml").write_text("id: broken\nsociety: 7\n", "utf-8")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, challenges: Path) -> Iterator[Stack]:
-    """A stack of this test file's own; whatever happens, ended."""
-    state = tmp_path_factory.mktemp("stack") / "state"
-    started = _demo("up", state, "--challenges", challenges)
-    try:
-        assert started.returncode == 0, started.stdout + started.stderr
-        yield _load(state)
-    finally:
-        _demo("down", state)
 
 
 def test_every_listener_is_on_this_machine_and_on_a_recorded_port(running: Stack) -> None:
@@ -66,7 +33,7 @@ def test_every_listener_is_on_this_machine_and_on_a_recorded_port(running: Stack
 
 def test_all_components_run_in_recorded_sessions(running: Stack) -> None:
     assert running.running() == dict.fromkeys(
-        ("s3", "sftp-arvel", "sftp-corvane", "api-server", "scheduler", "dag-processor", "triggerer"), True
+        ("s3", "mail", "sftp-arvel", "sftp-corvane", "api-server", "scheduler", "dag-processor", "triggerer"), True
     )
 
 
@@ -128,19 +95,21 @@ def test_collecting_an_empty_drop_ends_green_and_runs_nothing_more(running: Stac
     assert set(states.values()) == {"skipped"}
 
 
-def test_another_stack_can_run_beside_it_and_nothing_is_left_when_it_ends(running: Stack, tmp_path: Path) -> None:
+def test_another_stack_can_run_beside_it_and_nothing_is_left_when_it_ends(
+    running: Stack, tmp_path: Path, demo: Callable[..., Any], load: Callable[[Path], Stack]
+) -> None:
     """Also when its scheduler was killed: what that one had started is found by its session."""
     state = tmp_path / "second"
-    started = _demo("up", state)
+    started = demo("up", state)
     try:
         assert started.returncode == 0, started.stdout + started.stderr
-        second = _load(state)
+        second = load(state)
         assert not set(second.ports.values()) & set(running.ports.values())
         scheduler = next(session for session in second.sessions if session.name == "scheduler")
         os.kill(scheduler.pid, signal.SIGKILL)
         members = processes.members(second.sessions)
     finally:
-        ended = _demo("down", state)
+        ended = demo("down", state)
 
     assert ended.returncode == 0, ended.stderr
     assert processes.members(second.sessions) == []
@@ -153,17 +122,17 @@ def _is_zombie(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] == "Z"
 
 
-def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:
-    ended = _demo("down", tmp_path / "never")
+def test_down_where_nothing_runs_says_so(tmp_path: Path, demo: Callable[..., Any]) -> None:
+    ended = demo("down", tmp_path / "never")
 
     assert ended.returncode == 0
     assert "nothing was running" in ended.stdout
 
 
-def test_two_commands_do_not_work_on_one_stack_at_once(tmp_path: Path) -> None:
+def test_two_commands_do_not_work_on_one_stack_at_once(tmp_path: Path, demo: Callable[..., Any]) -> None:
     state = tmp_path / "state"
     with stack.alone(state):
-        refused = _demo("up", state)
+        refused = demo("up", state)
 
     assert refused.returncode == 1
     assert "Another command is starting" in refused.stderr

@@ -1,0 +1,69 @@
+"""One whole stack for the tests of this folder: a real Airflow over real servers, logging at DEBUG.
+
+Every test file here belongs to the xdist group ``stack`` (``pytestmark``), so that one process runs them all and one
+stack serves them. A test leaves it running, and undoes what it changed; what only it needs, it starts for itself.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from demo import stack
+from demo.stack import Stack
+
+HOME = Path(__file__).resolve().parents[2]
+
+#: A lost worker is noticed after seconds instead of minutes; whatever a component can say, it says.
+SETTINGS = {
+    "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_DETECTION_INTERVAL": "2",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
+}
+
+
+def run_demo(verb: str, state: Path, *more: str | Path) -> "subprocess.CompletedProcess[str]":
+    """``python -m demo VERB --state STATE …``, to its end."""
+    command = [sys.executable, "-m", "demo", verb, "--state", state, *more]
+    return subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False, timeout=300)
+
+
+def load_stack(state: Path) -> Stack:
+    known = stack.load(state)
+    assert known is not None
+    return known
+
+
+@pytest.fixture
+def demo() -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    return run_demo
+
+
+@pytest.fixture
+def load() -> Callable[[Path], Stack]:
+    return load_stack
+
+
+@pytest.fixture(scope="session")
+def challenges(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demonstration, and beside it a challenge file that is broken."""
+    folder = tmp_path_factory.mktemp("challenges")
+    (folder / "demo.yaml").write_text((HOME / "include" / "challenges" / "demo.yaml").read_text("utf-8"), "utf-8")
+    (folder / "broken.yaml").write_text("id: broken\nsociety: 7\n", "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory, challenges: Path) -> Iterator[Stack]:
+    """The stack; whatever happens, ended."""
+    state = tmp_path_factory.mktemp("stack") / "state"
+    settings = [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}")]
+    started = run_demo("up", state, "--challenges", challenges, *settings)
+    try:
+        assert started.returncode == 0, started.stdout + started.stderr
+        yield load_stack(state)
+    finally:
+        run_demo("down", state)
