@@ -69,6 +69,7 @@ Url = Annotated[str, Field(pattern=r"^https?://[^\s@]+$")]
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 Day = Annotated[date, BeforeValidator(_day)]
 Count = Annotated[int, Field(strict=True)]
+Minutes = Annotated[float, Field(strict=True)]
 PathText = Annotated[str, Field(min_length=1), AfterValidator(_path)]
 Cron = Annotated[str, AfterValidator(_cron)]
 
@@ -293,6 +294,13 @@ class Arrival(Model):
         ge=0,
         description="Minutes without any change, seen by our own clock, that make a delivery complete.",
         examples=["60"],
+    )
+    poll_minutes: Minutes | None = Field(
+        default=5,
+        ge=0.05,
+        le=1440,
+        description="Minutes between two looks at each drop; null: no run starts by itself when a delivery is complete.",
+        examples=["5"],
     )
     marker_names: tuple[Text, ...] = Field(
         default=(".done", "_SUCCESS", "FIN.txt"),
