@@ -216,6 +216,7 @@ def settings_of(stack: Stack) -> dict[str, str]:
         "AIRFLOW__API__SECRET_KEY": known["session"],
         "AIRFLOW__API_AUTH__JWT_SECRET": known["jwt"],
         "AIRFLOW__CORE__DAGS_FOLDER": str(HOME / "dags"),
+        "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "30",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{stack.url}/execution/",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__FERNET_KEY": known["fernet"],

@@ -16,8 +16,10 @@ from demo.stack import Stack
 
 HOME = Path(__file__).resolve().parents[2]
 
-#: A lost worker is noticed after seconds instead of minutes; whatever a component can say, it says.
+#: A lost worker is noticed, and a task tried again, after seconds instead of minutes; whatever a component can say, it
+#: says.
 SETTINGS = {
+    "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_DETECTION_INTERVAL": "2",
