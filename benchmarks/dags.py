@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks._measure import Row
+
 HOME = Path(__file__).resolve().parents[1]
 CHALLENGES, CENTRES = 20, 30
 GOAL_MS = 6.0
@@ -59,8 +61,8 @@ print(json.dumps({"dags": len(bag.dags), "seconds": time.process_time() - start}
 """
 
 
-def run() -> list[dict[str, Any]]:
-    """A row for each figure: its ratio, and the goal where there is one; ``seconds`` as measured."""
+def run() -> list[Row]:
+    """A row for each figure."""
     with tempfile.TemporaryDirectory() as scratch:
         folder, empty = Path(scratch) / "challenges", Path(scratch) / "empty"
         folder.mkdir()
@@ -72,13 +74,26 @@ def run() -> list[dict[str, Any]]:
     assert (built["dags"], whole["dags"], own["dags"]) == (CHALLENGES * CENTRES, CHALLENGES * CENTRES, 1)
     each_ms = built["all"] / built["dags"] * 1000
     few_ms = built["few"] / 150 * 1000
+    ms, s = "{:.2f} ms of CPU", "{:.2f} s of CPU"
+    building = s.format(built["all"])
     return [
-        {"name": f"build a DAG, {each_ms:.2f} ms", "ratio": each_ms / GOAL_MS, "goal": 1.0, "seconds": built["all"]},
-        {"name": "a DAG among 600 to one among 150", "ratio": each_ms / few_ms, "goal": 1.25, "seconds": built["few"]},
-        {"name": "a worker's parse to the whole pass", "ratio": own["seconds"] / whole["seconds"], "goal": 0.2},
-        {"name": "load 20 challenge files to building", "ratio": built["loading"] / built["all"], "goal": None},
-        {"name": "serialise 600 DAGs to building", "ratio": built["serialising"] / built["all"], "goal": None},
-        {"name": "DagBag over 600 DAGs to building", "ratio": whole["seconds"] / built["all"], "goal": None},
+        Row("build a DAG of 600", each_ms / GOAL_MS, 1.0, ms.format(each_ms), f"{GOAL_MS:g} ms, the goal"),
+        Row("a DAG among 600", each_ms / few_ms, 1.25, ms.format(each_ms), f"{ms.format(few_ms)}, among 150"),
+        Row(
+            "a worker's parse of one DAG",
+            own["seconds"] / whole["seconds"],
+            0.2,
+            s.format(own["seconds"]),
+            f"{s.format(whole['seconds'])}, the whole pass",
+        ),
+        *(
+            Row(what, seconds / built["all"], None, s.format(seconds), f"{building}, building 600 DAGs")
+            for what, seconds in (
+                ("load 20 challenge files", built["loading"]),
+                ("serialise 600 DAGs", built["serialising"]),
+                ("the DAG pass for 20 × 30", whole["seconds"]),
+            )
+        ),
     ]
 
 

@@ -4,9 +4,7 @@ Run with ``python -m benchmarks.deidentify``. The ratio is our time divided by t
 """
 
 import os
-import statistics
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -17,6 +15,7 @@ import pydicom
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
+from benchmarks._measure import Row, medians
 from collecte.challenge import Challenge
 from collecte.formats import Context, dicom
 from collecte.keys import Keys
@@ -31,12 +30,12 @@ Job = tuple[Path, Path, str]
 Work = Callable[[Sequence[Job], Context], None]
 
 
-def run() -> list[dict[str, object]]:
+def run() -> list[Row]:
     """The results: slices of the usual size and the small files that pydicom carries, in memory; slices on disk."""
     return _in_memory() + _on_disk()
 
 
-def _in_memory() -> list[dict[str, object]]:
+def _in_memory() -> list[Row]:
     """Files in a memory file system where there is one, so that the ratio is that of the work and not of a disk."""
     with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -44,45 +43,30 @@ def _in_memory() -> list[dict[str, object]]:
         slices = _jobs(_slices(Path(folder)), Path(folder), context)
         bundled = _jobs(_bundled(), Path(folder), context)
         return [
-            _compared("deidentify", slices, context, _read_and_write),
-            _compared("deidentify small files", bundled, context, _read_and_write),
+            _compared("de-identify 0.5 MB slices, in memory", slices, context, _read_and_write),
+            _compared("de-identify small files, in memory", bundled, context, _read_and_write),
         ]
 
 
-def _on_disk() -> list[dict[str, object]]:
+def _on_disk() -> list[Row]:
     """The same slices on a disk, where flushing them is most of the work: ours, for the peer does not by itself."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         context = _context()
         slices = _jobs(_slices(Path(folder)), Path(folder), context)
         return [
-            _compared("deidentify on disk", slices, context, _read_and_write),
-            _compared("deidentify on disk, peer flushes too", slices, context, _read_and_flush),
+            _compared("de-identify 0.5 MB slices, on disk", slices, context, _read_and_write),
+            _compared("de-identify 0.5 MB slices, both flush", slices, context, _read_and_flush),
         ]
 
 
-def _compared(name: str, jobs: Sequence[Job], context: Context, other: Work) -> dict[str, object]:
-    """Medians of rounds that take turns, so that what else the machine does meets both."""
-    ours, peer = [], []
-    for _ in range(ROUNDS):
-        ours.append(_seconds(_make_safe, jobs, context))
-        peer.append(_seconds(other, jobs, context))
-    mine, theirs = statistics.median(ours), statistics.median(peer)
-    return {
-        "name": name,
-        "ratio": round(mine / theirs, 3),
-        "goal": None,
-        "peer": f"pydicom {pydicom.__version__}, dcmread and save_as",
-        "files": len(jobs),
-        "ours_ms_per_file": round(mine / len(jobs) * 1000, 3),
-        "peer_ms_per_file": round(theirs / len(jobs) * 1000, 3),
-    }
-
-
-def _seconds(work: Work, jobs: Sequence[Job], context: Context) -> float:
-    start = time.perf_counter()
-    work(jobs, context)
-    return time.perf_counter() - start
+def _compared(name: str, jobs: Sequence[Job], context: Context, other: Work) -> Row:
+    taken = medians(
+        {"ours": lambda _: _make_safe(jobs, context), "theirs": lambda _: other(jobs, context)},
+        ROUNDS,
+    )
+    ours, peer = (f"{taken[work] / len(jobs) * 1000:.2f} ms a file" for work in ("ours", "theirs"))
+    return Row(name, taken["ours"] / taken["theirs"], None, ours, f"{peer}, pydicom {pydicom.__version__} read + write")
 
 
 def _make_safe(jobs: Sequence[Job], context: Context) -> None:

@@ -6,13 +6,12 @@
 import hashlib
 import random
 import tempfile
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
+from benchmarks._measure import Row, medians
 from collecte.records import Identifier, IdentifierKind
-from collecte.residual import compile_scanner
+from collecte.residual import Scanner, compile_scanner
 
 MEGABYTES = 64
 COUNTS = (1_000, 20_000)
@@ -60,51 +59,34 @@ def _text(chance: random.Random) -> Iterable[bytes]:
         yield "".join(lines).encode()
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    """The best of three runs."""
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def run() -> list[dict[str, Any]]:
-    """A row for each number of identifiers and kind of bytes; ``ratio``: scan time over SHA-256 time; no goal."""
-    rows: list[dict[str, Any]] = []
+def run() -> list[Row]:
+    """A row for each number of identifiers and kind of bytes: medians, against SHA-256 over the same file; no goal."""
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         files = {"pixels": Path(folder, "pixels.dcm"), "text": Path(folder, "text.csv")}
         for (kind, path), make in zip(files.items(), (_pixels, _text), strict=True):
             with path.open("wb") as file:
                 file.writelines(make(random.Random(len(kind))))
-        hashing = {kind: _seconds(lambda path=path: _sha256(path)) for kind, path in files.items()}
         for count in COUNTS:
-            start = time.perf_counter()
             scanner = compile_scanner(identifiers(count))
-            compiled = time.perf_counter() - start
-            for kind, path in files.items():
-                seconds = _seconds(lambda path=path, scanner=scanner: scanner.scan(path, ()))
-                rows.append(
-                    {
-                        "name": f"residual-scan-{kind}-{count}",
-                        "ratio": seconds / hashing[kind],
-                        "goal": None,
-                        "megabytes_per_second": path.stat().st_size / 1e6 / seconds,
-                        "compile_seconds": compiled,
-                    }
-                )
+            rows += [_row(kind, path, count, scanner) for kind, path in files.items()]
     return rows
+
+
+def _row(kind: str, path: Path, count: int, scanner: Scanner) -> Row:
+    taken = medians({"scan": lambda _: scanner.scan(path, ()), "hash": lambda _: _sha256(path)})
+    megabytes = path.stat().st_size / 1e6
+    ours, peer = (f"{megabytes / taken[work]:,.0f} MB/s" for work in ("scan", "hash"))
+    return Row(
+        f"residual scan, {count:,} identifiers, {kind}", taken["scan"] / taken["hash"], None, ours, f"{peer}, SHA-256"
+    )
 
 
 if __name__ == "__main__":
     for row in run():
-        print(
-            f"{row['name']:<28} {row['ratio']:6.2f} × SHA-256   {row['megabytes_per_second']:7.0f} MB/s   "
-            f"compiled in {row['compile_seconds']:.1f} s"
-        )
+        print(row)

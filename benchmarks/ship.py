@@ -5,59 +5,47 @@ python -m benchmarks.ship
 
 import hashlib
 import os
-import shutil
-import statistics
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks._measure import Row, against, medians
 from collecte.transport import Endpoint, Item, open_destination
 from demo.servers import S3Server, program, s3_server
 
-RUNS = 3
-
-Row = dict[str, str | int | float | None]
-
 #: Name, number of files, bytes of each, goal: the highest ratio that will do.
-CASES = (("ship-400x0.5MB", 400, 500_000, 2.0), ("ship-1x300MB", 1, 300_000_000, 1.2))
+CASES = (("2,000 × 0.5 MB", 2_000, 500_000, 2.0), ("700 MB", 1, 700_000_000, 1.2))
+_PIECE = 1 << 20
 
 
 def run() -> list[Row]:
-    """A row for each case: the ratio of medians, and both medians in seconds."""
-    rows: list[Row] = []
+    """A row for each case: the ratio of medians, to prefixes that are new each time."""
+    return [_case(number, *case) for number, case in enumerate(CASES)]
+
+
+def _case(number: int, what: str, files: int, size: int, goal: float) -> Row:
     with tempfile.TemporaryDirectory() as folder, s3_server(Path(folder) / "s3") as server:
         server.create_buckets("bench")
-        for name, files, size, goal in CASES:
-            source = Path(folder) / "source"
-            source.mkdir()
-            items = [_item(source / f"{number:06d}.dcm", size) for number in range(files)]
-            ours, theirs = _alternate(server, name, source, items)
-            shutil.rmtree(source)
-            rows.append({"name": name, "ratio": ours / theirs, "goal": goal, "ours_s": ours, "theirs_s": theirs})
-    return rows
+        source = Path(folder) / "source"
+        source.mkdir()
+        items = [_item(source / f"{n:06d}.dcm", size) for n in range(files)]
+        taken = medians(
+            {
+                "ours": lambda turn: _ship(server, f"bench/ours/{number}/{turn}", items),
+                "theirs": lambda turn: _rclone(server, source, f"bench/theirs/{number}/{turn}"),
+            }
+        )
+    return against(f"ship {what}", taken["ours"], taken["theirs"], "rclone copy, 8 transfers", goal)
 
 
 def _item(path: Path, size: int) -> Item:
-    data = os.urandom(size)
-    path.write_bytes(data)
-    return Item(path, path.name, hashlib.sha256(data).hexdigest(), size)
-
-
-def _alternate(server: S3Server, name: str, source: Path, items: list[Item]) -> tuple[float, float]:
-    """Medians of seconds, ours and theirs, run in turns, to prefixes that are new each time."""
-    ours, theirs = [], []
-    for turn in range(RUNS):
-        ours.append(_timed(lambda turn=turn: _ship(server, f"bench/ours/{name}/{turn}", items)))  # type: ignore[misc]
-        theirs.append(_timed(lambda turn=turn: _rclone(server, source, f"bench/theirs/{name}/{turn}")))  # type: ignore[misc]
-    return statistics.median(ours), statistics.median(theirs)
-
-
-def _timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for start in range(0, size, _PIECE):
+            data = os.urandom(min(_PIECE, size - start))
+            digest.update(data)
+            file.write(data)
+    return Item(path, path.name, digest.hexdigest(), size)
 
 
 def _ship(server: S3Server, path: str, items: list[Item]) -> None:

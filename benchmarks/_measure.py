@@ -1,0 +1,49 @@
+"""What every benchmark has in common: its row of the table, and works that are timed in turns."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. ``ratio`` is ours to the peer's, smaller being better; ``goal`` the ratio that we want to
+    stay at or under, None where there is none; ``ours`` and ``peer`` say what was measured, in words with a unit.
+    """
+
+    name: str
+    ratio: float
+    goal: float | None
+    ours: str
+    peer: str
+
+    @property
+    def missed(self) -> bool:
+        return self.goal is not None and self.ratio > self.goal
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long a work took, by the wall clock."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def medians(works: Mapping[str, Callable[[int], object]], runs: int = 3) -> dict[str, float]:
+    """The median of seconds of each work, all of them in turns, so that what else the machine does meets each alike.
+
+    A work is given the number of its turn, from 0.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(runs):
+        for name, work in works.items():
+            start = time.perf_counter()
+            work(turn)
+            taken[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def against(name: str, ours: float, theirs: float, peer: str, goal: float | None = None) -> Row:
+    """The row of two times in seconds."""
+    return Row(name, ours / theirs, goal, f"{ours:.2f} s", f"{theirs:.2f} s, {peer}")
