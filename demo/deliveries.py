@@ -73,7 +73,7 @@ def deposit(challenge: Challenge, connect: Callable[[str], Endpoint]) -> Mapping
         drop = challenge.centre(centre_id).drop
         with open_source(connect(drop.connection), drop.path) as source:
             for path, content in delivery.files.items():
-                source.write_small(path, content)
+                source.write(path, io.BytesIO(content))
     return laid
 
 

@@ -6,6 +6,7 @@ attempt 1), ``safe/``, the safe copies that wait for *accept*, and ``facts/``. `
 """
 
 import errno
+import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -37,6 +38,26 @@ def fsync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Write a file at once or not at all, durably; its folder is made where it is absent.
+
+    One writer of a folder at a time: a second one waits, and a killed one's part is the next one's to write over.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        part = target.with_name(f"{target.name}.part")
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def place(source: Path, target: Path, sha256: str) -> None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -393,8 +394,8 @@ def test_openssh_is_read_exactly(sshd: Callable[..., Sshd], tmp_path: Path, clie
 
     with open_source(sshd().endpoint(client_key), str(root)) as source:
         results = list(source.fetch(wants(source, tmp_path)))
-        source.write_small("retour/a.txt", b"1")
-        source.write_small("retour/a.txt", b"2")
+        source.write("retour/a.txt", BytesIO(b"1"))
+        source.write("retour/a.txt", BytesIO(b"2"))
         assert source.read_small("retour/a.txt", 10) == b"2"
 
     assert {result.want.entry.path: result.want.target.read_bytes() for result in results} == content

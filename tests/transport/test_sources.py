@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -218,15 +219,15 @@ def test_a_path_that_leads_out_is_refused_before_it_is_asked_for(drop: Drop, tmp
         with pytest.raises(NeedsPerson, match="leads out of the drop"):
             source.read_small(path, 10)
         with pytest.raises(NeedsPerson, match="leads out of the drop"):
-            source.write_small(path, b"")
+            source.write(path, BytesIO(b""))
         with pytest.raises(NeedsPerson, match="leads out of the drop"):
             source.remove(Entry(path, 1, 0))
 
 
 def test_feedback_is_written_whole_and_replaces_the_one_before(drop: Drop) -> None:
     with drop.open() as source:
-        source.write_small("retour/d0001/rapport.txt", b"un")
-        source.write_small("retour/d0001/rapport.txt", "deuxième".encode())
+        source.write("retour/d0001/rapport.txt", BytesIO(b"un"))
+        source.write("retour/d0001/rapport.txt", BytesIO("deuxième".encode()))
 
         assert source.read_small("retour/d0001/rapport.txt", 100) == "deuxième".encode()
         assert [entry.path for entry in source.entries()] == ["retour/d0001/rapport.txt"]
@@ -237,7 +238,7 @@ def test_feedback_does_not_follow_a_link_that_the_centre_put(folder_drop: Drop, 
     folder_drop.root.joinpath("retour").symlink_to(tmp_path / "elsewhere")
 
     with folder_drop.open() as source, pytest.raises(NeedsPerson, match="To do"):
-        source.write_small("retour/rapport.txt", b"un")
+        source.write("retour/rapport.txt", BytesIO(b"un"))
 
     assert not list((tmp_path / "elsewhere").iterdir())
 

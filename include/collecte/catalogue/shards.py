@@ -237,23 +237,55 @@ def take(catalogue: Catalogue, delivery_id: int, step: str, number: int) -> Leas
     Raises:
         Bug: the step has no such shard.
     """
-    shard, delivery = tables.shard.c, tables.delivery.c
+    with catalogue.transaction() as connection:
+        row = _begin(connection, delivery_id, step, number)
+    return dict(row["counts"]) if row["done_at"] else _lease(catalogue, row)
+
+
+def take_again(catalogue: Catalogue, delivery_id: int, step: str, number: int) -> Lease:
+    """Begin an attempt on a shard although it may be done: for a step that tells how things stand, and may be asked to
+    tell it anew. That it is open again is an event.
+
+    Raises:
+        Bug: the step has no such shard.
+    """
+    shard = tables.shard.c
     mine = (shard.delivery_id == delivery_id, shard.step == step, shard.number == number)
     with catalogue.transaction() as connection:
-        begun = update(tables.shard).where(*mine, shard.done_at.is_(None)).values(attempt=shard.attempt + 1)
-        connection.execute(begun)
-        row = (
-            connection.execute(
-                select(tables.shard, delivery.number.label("delivery"), delivery.centre_id)
-                .join(tables.delivery, delivery.id == shard.delivery_id)
-                .where(*mine)
-            )
-            .mappings()
-            .one_or_none()
+        reopened = update(tables.shard).where(*mine, shard.done_at.is_not(None)).values(done_at=None, counts=None)
+        done = connection.execute(reopened).rowcount
+        lease = _lease(catalogue, _begin(connection, delivery_id, step, number))
+        if done:
+            record(Moves(connection, delivery_id, lease.delivery), step, lease.shard, lease.attempt, {})
+    return lease
+
+
+def _begin(connection: Connection, delivery_id: int, step: str, number: int) -> RowMapping:
+    """The shard, its attempt moved on by one unless it is done."""
+    shard, delivery = tables.shard.c, tables.delivery.c
+    mine = (shard.delivery_id == delivery_id, shard.step == step, shard.number == number)
+    begun = update(tables.shard).where(*mine, shard.done_at.is_(None)).values(attempt=shard.attempt + 1)
+    connection.execute(begun)
+    row = (
+        connection.execute(
+            select(tables.shard, delivery.number.label("delivery"), delivery.centre_id)
+            .join(tables.delivery, delivery.id == shard.delivery_id)
+            .where(*mine)
         )
+        .mappings()
+        .one_or_none()
+    )
     if row is None:
         raise Bug(f"Delivery {delivery_id} has no shard {number} of {step}.")
-    return dict(row["counts"]) if row["done_at"] else _lease(catalogue, row)
+    return row
+
+
+def counts_of(connection: Connection, delivery_id: int, step: str) -> dict[str, int] | None:
+    """The counts of a step that is one shard; None where it is not done."""
+    shard = tables.shard.c
+    mine = (shard.delivery_id == delivery_id, shard.step == step, shard.done_at.is_not(None))
+    counts: dict[str, int] | None = connection.execute(select(shard.counts).where(*mine)).scalar()
+    return counts
 
 
 def _lease(catalogue: Catalogue, row: RowMapping) -> Lease:

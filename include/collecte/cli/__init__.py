@@ -46,6 +46,7 @@ app.command()(journey.describe)
 app.command()(journey.validate)
 app.command()(journey.ship)
 app.command()(journey.report)
+app.command()(journey.feedback)
 app.command(name="docs", hidden=True)(docs.docs)
 
 

@@ -110,33 +110,51 @@ def report(
     challenge: ChallengeId,
     centre: CentreId,
     delivery: Delivery,
-    to: Annotated[Path, typer.Option("--to", metavar="DIR", file_okay=False, help="The folder to write into.")],
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", file_okay=False, help="Another folder to write into.")
+    ] = None,
 ) -> None:
-    """Write the coordinator's report on a delivery, and the centre's feedback, as pages to open in a browser.
+    """Write the coordinator's report on a delivery, report.html, into its folder of reports, and print its path.
 
-    DIR/report.html names no patient and no file of the centre. DIR/retour/ holds the feedback: it names the centre's
-    own files, in French, and is for that centre alone.
+    It opens in a browser; it names no patient and no file of the centre.
 
     \b
     Example:
-      collecte report demo arvel d0001 --to reports
+      collecte report demo arvel d0001
     """
     from collecte import steps
-    from collecte.errors import NeedsPerson
 
-    written = steps.documents(_site(challenge, centre), delivery)
-    texts = {
-        "report.html": written.coordinator,
-        "retour/feedback.html": written.feedback,
-        "retour/feedback.csv": written.feedback_csv,
-    }
-    try:
-        (to / "retour").mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (to / name).write_text(text, "utf-8", newline="")
-            typer.echo(str(to / name))
-    except OSError:
-        raise NeedsPerson(f"{to} cannot be written.", "choose a folder that you may write.") from None
+    site = _site(challenge, centre)
+    steps.report(site, delivery, to)
+    typer.echo(str((to or site.reported(site.delivery(delivery))) / "report.html"))
+
+
+def feedback(
+    challenge: ChallengeId,
+    centre: CentreId,
+    delivery: Delivery,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="DIR", file_okay=False, help="Write into this folder, and send nothing."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Put the feedback on a delivery into retour/ of the centre's own drop: a page and a table, in place of older ones.
+
+    They name the centre's own files, and are for that centre alone: what --to writes is identifying.
+
+    \b
+    Example:
+      collecte feedback demo arvel d0001
+    """
+    from collecte import steps
+
+    site = _site(challenge, centre)
+    if to is None:
+        _print_counts({f"{delivery}/feedback": steps.feedback(site, delivery)}, as_json, none="")
+        return
+    for path in steps.write_feedback(site, delivery, to):
+        typer.echo(str(path))
 
 
 def _site(challenge: str, centre: str) -> "Site":

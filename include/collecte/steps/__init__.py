@@ -1,9 +1,10 @@
 """One file for each task of the journey: a pure function where there is one, and the step that loads, composes and
 records.
 
-``find → receive → unpack → harvest → group → make_safe → describe → validate → accept → empty_drop → report``, then
-``plan_ship → ship → commit_shipment``. A step takes a :class:`~collecte.steps.site.Site` and names (``d0001``,
-``d0001/receive/3``) and gives counts or the names of the next shards. DAG tasks and the command call these alone.
+``find → receive → unpack → harvest → group → make_safe → describe → validate → accept → empty_drop → report → feedback
+→ send_mails``, then ``plan_ship → ship → commit_shipment``. A step takes a :class:`~collecte.steps.site.Site` and names
+(``d0001``, ``d0001/receive/3``) and gives counts or the names of the next shards. DAG tasks and the command call these
+alone.
 """
 
 from collecte.catalogue import ShardRef
@@ -11,12 +12,14 @@ from collecte.steps.accept import accept
 from collecte.steps.check_centre import Check, check_centre
 from collecte.steps.deidentify import Outcome, deidentify, finding_as_dict, scan
 from collecte.steps.describe import describe
-from collecte.steps.documents import Documents, documents
+from collecte.steps.documents import centre_feedback, delivery_report
 from collecte.steps.empty_drop import empty_drop
+from collecte.steps.feedback import feedback, write_feedback
 from collecte.steps.find import GateClosed, find
 from collecte.steps.group import group
 from collecte.steps.harvest import harvest
 from collecte.steps.journey import describe_shards, run, status
+from collecte.steps.mails import Mail, mails, send_mails
 from collecte.steps.make_safe import make_safe
 from collecte.steps.quarantine import Retried, list_quarantine, reject_quarantine, retry_quarantine
 from collecte.steps.receive import receive
@@ -29,21 +32,23 @@ from collecte.steps.validate import validate
 __all__ = [
     "Check",
     "Connect",
-    "Documents",
     "GateClosed",
+    "Mail",
     "Outcome",
     "Retried",
     "ShardRef",
     "Site",
     "Summary",
     "accept",
+    "centre_feedback",
     "check_centre",
     "commit_shipment",
     "deidentify",
+    "delivery_report",
     "describe",
     "describe_shards",
-    "documents",
     "empty_drop",
+    "feedback",
     "find",
     "finding_as_dict",
     "group",
@@ -51,6 +56,7 @@ __all__ = [
     "incident",
     "list_quarantine",
     "load_keys",
+    "mails",
     "make_safe",
     "open_site",
     "plan_ship",
@@ -60,10 +66,12 @@ __all__ = [
     "retry_quarantine",
     "run",
     "scan",
+    "send_mails",
     "ship",
     "status",
     "summary",
     "unpack",
     "validate",
     "waiting",
+    "write_feedback",
 ]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from collecte.findings import Finding
 from collecte.gates import agreement_gate
 from collecte.receive import Entry, deliveries
 from collecte.settings import Settings
+from collecte.steps.feedback import RETOUR
 from collecte.steps.find import RECEIVE_BYTES
 from collecte.steps.site import Connect
 from collecte.transport import Endpoint, Source, load_endpoint, open_source
@@ -27,8 +29,6 @@ from collecte.zones import zone_folder
 #: ``skipped``: what it needs has failed already, and stands in a line above.
 Outcome = Literal["ok", "not", "skipped"]
 
-#: The folder of the drop in which Collecte writes; whatever lies there is never collected.
-RETOUR = "retour"
 #: Beyond this the order of two corrections can be wrong, and an object store refuses our requests at 15 minutes.
 CLOCK_TOLERANCE_S = 120
 #: One file of the drop is read whole, of those that are not larger. Bytes.
@@ -211,7 +211,7 @@ def _write(endpoint: Endpoint, path: str) -> float | None:
     name = f".collecte-check-{secrets.token_hex(8)}"
     began = time.time()
     with open_source(endpoint, path) as source:
-        source.write_small(f"{RETOUR}/{name}", b"Collecte checks that it may write here.\n")
+        source.write(f"{RETOUR}/{name}", BytesIO(b"Collecte checks that it may write here.\n"))
     ended = time.time()
     with open_source(endpoint, f"{path.rstrip('/')}/{RETOUR}") as source:
         written = next((entry for entry in source.entries() if entry.path == name), None)

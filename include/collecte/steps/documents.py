@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from sqlalchemy import Connection
@@ -27,29 +26,20 @@ from collecte.records import State
 from collecte.steps.moving import paths_of
 from collecte.steps.site import Site
 
+#: The page of the quality checks, in the folder of the report.
+DATA_DOCS = "data-docs/index.html"
+
 #: States of files that a later or an earlier one stands for: they are no further file that the centre sent.
 _REPEATED = (State.DUPLICATE, State.SUPERSEDED)
 
 
-@dataclass(frozen=True)
-class Documents:
-    """HTML and CSV text. ``coordinator`` names no patient and no file of the centre; ``feedback`` and ``feedback_csv``
-    name the centre's own files (IDENTIFYING) and are for that centre alone.
-    """
-
-    coordinator: str
-    feedback: str
-    feedback_csv: str
-
-
-def documents(site: Site, label: str) -> Documents:
-    """The coordinator's report on a delivery and the centre's feedback.
+def delivery_report(site: Site, label: str) -> made.DeliveryReport:
+    """What the coordinator reads of a delivery. It names no patient and no file of the centre.
 
     Raises:
         NeedsPerson: the centre has no such delivery.
     """
     delivery = site.delivery(label)
-    at = datetime.now(UTC)
     with site.catalogue.transaction() as connection:
         files = files_of_delivery(connection, delivery.id)
         found = findings_of(connection, delivery.id)
@@ -58,16 +48,15 @@ def documents(site: Site, label: str) -> Documents:
         waiting = [item for centre in site.challenge.centres for item in _waiting(connection, site, centre)]
         chains = _heads(connection, site, delivery)
     promises = next(progress.promises for progress in centres if progress.centre == site.centre.id)
-    challenge = _challenge(site)
     modalities, cohort = _facts(site, delivery, files)
     contact = site.centre.agreement.data_protection_contact
-    page = made.DeliveryReport(
-        challenge,
+    return made.DeliveryReport(
+        _challenge(site),
         site.centre.id,
         site.centre.name,
         label,
         delivery.state,
-        at,
+        datetime.now(UTC),
         sums,
         promises,
         made.group_findings((f"f{row.file_id}" if row.file_id else label, _finding(row)) for row in found),
@@ -76,12 +65,27 @@ def documents(site: Site, label: str) -> Documents:
         tuple(centres),
         tuple(waiting),
         chains,
+        data_docs=DATA_DOCS if (site.reported(delivery) / DATA_DOCS).is_file() else "",
         incident_contact=f"{contact.name} <{contact.email}>",
     )
+
+
+def centre_feedback(site: Site, label: str) -> made.CentreFeedback:
+    """What the centre reads of a delivery. IDENTIFYING: it names the centre's own files, and is for that centre alone.
+
+    Raises:
+        NeedsPerson: the centre has no such delivery.
+    """
+    delivery = site.delivery(label)
+    with site.catalogue.transaction() as connection:
+        files = files_of_delivery(connection, delivery.id)
+        found = findings_of(connection, delivery.id)
+        sums = _sums(connection, delivery, files)
+        promises = _progress(connection, site, site.centre).promises
     whole = tuple(_finding(row) for row in found if row.file_id is None)
     to_fix = tuple(_to_fix(site, files, found))
-    feedback = made.CentreFeedback(challenge, site.centre.name, label, at, sums, promises, whole, to_fix)
-    return Documents(made.coordinator_page(page), made.feedback_page(feedback), made.feedback_csv(feedback))
+    at = datetime.now(UTC)
+    return made.CentreFeedback(_challenge(site), site.centre.name, label, at, sums, promises, whole, to_fix)
 
 
 def _challenge(site: Site) -> made.Challenge:

@@ -6,6 +6,7 @@ from collecte.catalogue import ShardRef, deliveries_of, ensure_centre, planned
 from collecte.steps.accept import accept
 from collecte.steps.describe import describe
 from collecte.steps.empty_drop import empty_drop
+from collecte.steps.feedback import feedback, has_news
 from collecte.steps.find import find
 from collecte.steps.group import group
 from collecte.steps.harvest import harvest
@@ -16,6 +17,8 @@ from collecte.steps.ship import commit_shipment, plan_ship, ship
 from collecte.steps.site import Site
 from collecte.steps.unpack import unpack
 from collecte.steps.validate import validate
+
+_JUDGED = ("accepted", "shipped")
 
 #: Told of progress: the step, and what it is about (a shard's name and label, or a delivery).
 Tell = Callable[[str, str], None]
@@ -40,11 +43,15 @@ def run(site: Site, delivery: str | None = None, tell: Tell = lambda step, what:
     each(harvest, unpack(site, labels))
     each(make_safe, group(site, labels))
     each(describe, describe_shards(site, labels))
-    for step in (validate, accept, empty_drop, report):
+    for step in (validate, accept, empty_drop):
         each(step, labels)
     for label in _unshipped(site, delivery):
         each(ship, plan_ship(site, label))
         each(commit_shipment, [label])
+    untold = [s.delivery for s in status(site) if s.state in _JUDGED and delivery in (None, s.delivery)]
+    untold = [label for label in untold if has_news(site, label)]
+    for step in (report, feedback):
+        each(step, untold)
     return status(site)
 
 

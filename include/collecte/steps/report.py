@@ -1,8 +1,10 @@
 """What became of a delivery, in figures: they add up to what was received."""
 
+import errno
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from collecte.catalogue import (
@@ -15,10 +17,13 @@ from collecte.catalogue import (
     head,
     totals,
 )
-from collecte.errors import Bug
+from collecte.errors import Bug, NeedsPerson
 from collecte.findings import Finding
 from collecte.records import State
+from collecte.report import coordinator_page
+from collecte.steps.documents import delivery_report
 from collecte.steps.site import Site
+from collecte.zones import write_whole
 
 
 @dataclass(frozen=True)
@@ -108,13 +113,33 @@ def _as_dict(finding: Finding) -> dict[str, str]:
     return {"code": finding.code, "fr": finding.text("fr"), "en": finding.text("en"), "remedy": remedy}
 
 
-def report(site: Site, label: str) -> dict[str, int]:
-    """The counts of a delivery by state, once everything in it was judged.
+def report(site: Site, label: str, folder: Path | None = None) -> dict[str, int]:
+    """Write the coordinator's page, ``report.html``, once everything in the delivery was judged; its counts by state.
+
+    ``folder``: where to, instead of the delivery's folder of reports. Run again, it writes the page anew.
 
     Raises:
         Bug: files of an accepted delivery still wait.
+        NeedsPerson: the centre has no such delivery, or the page cannot be written.
     """
-    figures = summary(site, site.delivery(label))
-    if figures.states[State.WAITING]:
-        raise Bug(f"{figures.states[State.WAITING]} files of {label} were never judged.")
-    return {"received": figures.received} | {state.value: n for state, n in figures.states.items() if n}
+    delivery = site.delivery(label)
+    counts = figures(site, delivery)
+    if waiting_files := counts.get(State.WAITING):
+        raise Bug(f"{waiting_files} files of {label} were never judged.")
+    page = coordinator_page(delivery_report(site, label))
+    try:
+        write_whole((folder or site.reported(delivery)) / "report.html", page.encode())
+    except OSError as error:
+        name = errno.errorcode.get(error.errno or 0, "unknown")
+        raise NeedsPerson(
+            f"The report of {label} cannot be written ({name}).",
+            "make room, and give the user that runs Collecte the right to write there; then run it again.",
+        ) from None
+    return counts
+
+
+def figures(site: Site, delivery: DeliveryRow) -> dict[str, int]:
+    """Files of a delivery, all and by state; states without any are left out. What changes them is told anew."""
+    with site.catalogue.read() as connection:
+        states = totals(connection, delivery.id)
+    return {"received": sum(states.values())} | {state.value: n for state, n in states.items() if n}

@@ -1,9 +1,12 @@
 """What a drop holds, what we want of it, and what came of it; and what each kind of drop offers."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import BinaryIO, Literal, Protocol
+
+from collecte.errors import Retry
 
 Kind = Literal["file", "symlink", "special"]
 Outcome = Literal["ok", "changed", "vanished", "refused"]
@@ -70,8 +73,12 @@ class Source(Protocol):
         """A small file, such as a manifest. Raises NeedsPerson if it is larger, or no regular file; Retry if gone."""
         ...
 
-    def write_small(self, path: str, data: bytes) -> None:
-        """Write a small file, such as feedback, whole or not at all; replaces one of that name, creates its folder."""
+    def write(self, path: str, content: BinaryIO) -> None:
+        """Write a file of ours, such as feedback, whole or not at all, and read it back: its SHA-256 must be ours.
+
+        It replaces one of that name and creates its folder. ``content`` is seekable, at its start. Raises Retry if
+        what stands there is something else.
+        """
         ...
 
     def remove(self, entry: Entry) -> bool:
@@ -91,6 +98,20 @@ class Source(Protocol):
     def clock_offset(self) -> float | None:
         """Seconds by which the server's clock is ahead of ours; None where it does not tell."""
         ...
+
+
+def sha256_of(content: BinaryIO) -> str:
+    """The SHA-256 (hex) of what is to be written; ``content`` is at its start again then."""
+    hashed = hashlib.sha256()
+    while data := content.read(1024 * 1024):
+        hashed.update(data)
+    content.seek(0)
+    return hashed.hexdigest()
+
+
+def came_back_changed(conn_id: str) -> Retry:
+    """What we wrote is not what is there: somebody else writes under our name, or the server fails."""
+    return Retry(f"Connection {conn_id}: a file that we wrote was read back with other bytes.")
 
 
 def sort_key(path: str) -> bytes:

@@ -1,15 +1,29 @@
 """A drop in a folder of this machine (or mounted there). No symbolic link is followed, on no level below the folder."""
 
 import errno
+import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from collecte.errors import NeedsPerson, Retry
 from collecte.transport.connections import Endpoint
-from collecte.transport.entries import TRIES, Entry, Fetched, Kind, Source, Want, leads_out, sort_key
+from collecte.transport.entries import (
+    TRIES,
+    Entry,
+    Fetched,
+    Kind,
+    Source,
+    Want,
+    came_back_changed,
+    leads_out,
+    sha256_of,
+    sort_key,
+)
 from collecte.transport.errors import disk_errors
 from collecte.transport.parts import PartFile, sync_folders
 
@@ -118,8 +132,9 @@ class _FolderSource:
             "ask the centre to replace it.",
         )
 
-    def write_small(self, path: str, data: bytes) -> None:
+    def write(self, path: str, content: BinaryIO) -> None:
         """See :class:`~collecte.transport.entries.Source`."""
+        sha256 = sha256_of(content)
         with disk_errors(self._id):
             here, name = self._folder(path, create=True)
             try:
@@ -128,13 +143,19 @@ class _FolderSource:
                     os.unlink(part, dir_fd=here)
                 fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640, dir_fd=here)
                 with open(fd, "wb") as file:  # noqa: PTH123 a descriptor
-                    file.write(data)
+                    shutil.copyfileobj(content, file, _READ)
                     file.flush()
                     os.fsync(file.fileno())
                 os.replace(part, name, src_dir_fd=here, dst_dir_fd=here)
                 os.fsync(here)
             finally:
                 os.close(here)
+            fd_back = self._open(path)
+            if fd_back is None:
+                raise came_back_changed(self._id)
+            with open(fd_back, "rb") as file:  # noqa: PTH123 a descriptor
+                if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                    raise came_back_changed(self._id)
 
     def remove(self, entry: Entry) -> bool:
         """See :class:`~collecte.transport.entries.Source`."""

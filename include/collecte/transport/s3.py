@@ -4,13 +4,15 @@ An S3 object is replaced whole or not at all, so one GET holds one version; its 
 on only in the same one (``If-Match``).
 """
 
+import base64
+import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import boto3
 from botocore.config import Config
@@ -18,7 +20,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from collecte.errors import NeedsPerson, Retry
 from collecte.transport.connections import Endpoint, broken
-from collecte.transport.entries import TRIES, Entry, Fetched, Source, Want, leads_out, sort_key
+from collecte.transport.entries import (
+    TRIES,
+    Entry,
+    Fetched,
+    Source,
+    Want,
+    came_back_changed,
+    leads_out,
+    sha256_of,
+    sort_key,
+)
 from collecte.transport.errors import code_of, s3_errors, status_of
 from collecte.transport.parts import PartFile, resume_point, sync_folders
 
@@ -140,10 +152,18 @@ class _S3Source:
             )
         return data
 
-    def write_small(self, path: str, data: bytes) -> None:
-        """See :class:`~collecte.transport.entries.Source`."""
+    def write(self, path: str, content: BinaryIO) -> None:
+        """See :class:`~collecte.transport.entries.Source`. The SHA-256 goes along, for servers that check it."""
+        key, sha256 = self._key(path), sha256_of(content)
+        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
         with s3_errors(self._id):
-            self._client.put_object(Bucket=self._bucket, Key=self._key(path), Body=data)
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ChecksumSHA256=checksum)
+            hashed = hashlib.sha256()
+            with self._client.get_object(Bucket=self._bucket, Key=key)["Body"] as body:
+                while data := body.read(_READ):
+                    hashed.update(data)
+        if hashed.hexdigest() != sha256:
+            raise came_back_changed(self._id)
 
     def remove(self, entry: Entry) -> bool:
         """See :class:`~collecte.transport.entries.Source`. HEAD tells times in whole seconds."""

@@ -7,6 +7,7 @@ opened, on its handle, and again after the last block.
 
 import asyncio
 import base64
+import hashlib
 import logging
 import stat
 from collections import deque
@@ -15,13 +16,24 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from random import SystemRandom
-from typing import Any, TypeVar, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 import asyncssh
 
 from collecte.errors import NeedsPerson, Retry
 from collecte.transport.connections import Endpoint, broken
-from collecte.transport.entries import TRIES, Entry, Fetched, Kind, Source, Want, leads_out, sort_key
+from collecte.transport.entries import (
+    TRIES,
+    Entry,
+    Fetched,
+    Kind,
+    Source,
+    Want,
+    came_back_changed,
+    leads_out,
+    sha256_of,
+    sort_key,
+)
 from collecte.transport.errors import sftp_errors
 from collecte.transport.parts import PartFile, sync_folders
 
@@ -31,6 +43,8 @@ T = TypeVar("T")
 _BLOCK = 261_120
 #: Bytes that every server must answer (draft-ietf-secsh-filexfer-02, section 3), for those that tell no limit.
 _BLOCK_ANY = 32_768
+#: Bytes of a file of ours that are on their way at once.
+_CHUNK = 1024 * 1024
 #: Reads in flight of one file, and of all files of a connection.
 _READS_FILE, _READS = 16, 64
 #: Weights: 16 files in flight, or 64 small ones.
@@ -231,24 +245,39 @@ class _SftpSource:
             return None
         return data if len(data) == look.size else None
 
-    def write_small(self, path: str, data: bytes) -> None:
+    def write(self, path: str, content: BinaryIO) -> None:
         """See :class:`~collecte.transport.entries.Source`."""
+        remote, sha256 = self._path(path), sha256_of(content)
         with sftp_errors(self._endpoint.id):
-            self._run(self._write_small(self._path(path), data))
+            self._run(self._write(remote, content))
+            if self._run(self._digest(remote)) != sha256:
+                raise came_back_changed(self._endpoint.id)
 
-    async def _write_small(self, remote: bytes, data: bytes) -> None:
+    async def _write(self, remote: bytes, content: BinaryIO) -> None:
         part = remote + b".part"
         await self._make_folder(remote.rpartition(b"/")[0])
-        async with await self._client.open(part, "wb") as file:
-            await file.write(data)
+        with suppress(*_GONE):  # a killed attempt's, or a link that would lead our bytes elsewhere
+            await self._heard(self._client.remove(part))
+        async with await self._heard(self._client.open(part, "xb")) as file:
+            while data := content.read(_CHUNK):
+                await self._heard(cast("Awaitable[int]", file.write(data)))
             with suppress(asyncssh.SFTPOpUnsupported):
                 await file.fsync()
+        if _look(await self._heard(self._client.lstat(part))).size != content.tell():
+            raise came_back_changed(self._endpoint.id)
         try:
             await self._client.posix_rename(part, remote)
         except asyncssh.SFTPOpUnsupported:
             with suppress(*_GONE):
                 await self._client.remove(remote)
             await self._client.rename(part, remote)
+
+    async def _digest(self, remote: bytes) -> str:
+        hashed = hashlib.sha256()
+        async with await self._heard(self._client.open(remote, "rb")) as file:
+            while data := await self._heard(cast("Awaitable[bytes]", file.read(_CHUNK))):
+                hashed.update(data)
+        return hashed.hexdigest()
 
     async def _make_folder(self, folder: bytes) -> None:
         """Create it, and those above it; a symbolic link put in its place by the centre is not followed."""
