@@ -19,6 +19,7 @@ from collecte.challenge import Challenge
 from collecte_airflow import forms, ids, steps
 from collecte_airflow.challenges import challenges
 from collecte_airflow.checks import tell_checks
+from collecte_airflow.failures import tell_silent
 from collecte_airflow.pages import page, title
 from collecte_airflow.site import endpoint
 from collecte_airflow.tasks import DEFAULT_ARGS, step
@@ -36,6 +37,7 @@ def check_centre(challenge: Challenge) -> DAG:
         params={"centre": forms.centre(challenge)},
         tags=ids.tags("check_centre", challenge.id),
         default_args=DEFAULT_ARGS,
+        on_failure_callback=tell_silent,
     ) as dag:
 
         @step

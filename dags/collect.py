@@ -10,9 +10,9 @@ holds direct identifiers; the line names whom to tell.
 
 | red task | what it means | press |
 |---|---|---|
-| find | the drop refuses us, or no agreement in force covers the collection: the log's last line says which | *Clear* |
+| find | the drop refuses us, or no agreement in force: the tab *What to press* says which | *Clear* |
 | receive | the connection was lost five times, the server refused us, or our disk is full | *Clear*: it resumes |
-| unpack … describe | a fault of ours or a full disk; a file that cannot be read goes to quarantine instead | *Clear* |
+| unpack, harvest, group, make_safe, describe | a fault of ours or a full disk, never a bad file | *Clear* |
 | validate | a suite in `expectations/` cannot be run: correct it | *Clear* |
 | accept | the files made safe are not those on record: call the engineer on duty | nothing |
 | empty_drop | the drop refuses us: received files stay there | *Clear* |
@@ -27,6 +27,8 @@ from collecte.challenge import Centre, Challenge
 from collecte_airflow import forms, ids, steps, tasks
 from collecte_airflow.challenges import centres
 from collecte_airflow.pages import page, title
+from collecte_airflow.failures import tell_silent
+from collecte_airflow.links import DataDocsLink, ReportLink, linked
 from collecte_airflow.site import site
 from collecte_airflow.tasks import DEFAULT_ARGS, delivery_step, finding_step, shard_step, step
 
@@ -46,6 +48,7 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
         tags=ids.tags("collect", *here),
         default_args=DEFAULT_ARGS,
     ) as dag:
+        on_failure_callback=tell_silent,
 
         @finding_step
         def find(params=None):
@@ -83,6 +86,7 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
             return tasks.tell("Described", steps.describe(site(*here), ids.shard_of(ref, "describe")))
 
         @delivery_step
+        @linked(DataDocsLink())
         def validate(delivery):
             return tasks.tell("Validated", steps.validate(site(*here), delivery))
 
@@ -96,6 +100,7 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
             return tasks.tell("Removed from the drop", steps.empty_drop(site(*here), delivery))
 
         @delivery_step
+        @linked(ReportLink(), DataDocsLink())
         def report(delivery):
             at = site(*here)
             tasks.tell_incident(delivery, steps.incident(at, delivery))

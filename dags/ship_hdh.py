@@ -19,6 +19,7 @@ from airflow.sdk import DAG, PartitionedAssetTimetable
 from collecte.challenge import Challenge
 from collecte_airflow import ids, steps
 from collecte_airflow.challenges import challenges
+from collecte_airflow.failures import tell_silent
 from collecte_airflow.pages import page, title
 from collecte_airflow.site import site
 from collecte_airflow.tasks import DEFAULT_ARGS, shard_step, step, tell, tell_shards
@@ -35,6 +36,7 @@ def ship_hdh(challenge: Challenge) -> DAG:
         is_paused_upon_creation=False,
         tags=ids.tags("ship_hdh", challenge.id),
         default_args=DEFAULT_ARGS,
+        on_failure_callback=tell_silent,
     ) as dag:
 
         @step

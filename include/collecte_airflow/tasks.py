@@ -20,6 +20,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from collecte.errors import Bug, CollecteError, NeedsPerson, Retry
 from collecte_airflow import ids
+from collecte_airflow.failures import tell_error, tell_failure
 
 if TYPE_CHECKING:
     from collecte.catalogue import ShardRef
@@ -55,6 +56,7 @@ DEFAULT_ARGS: Mapping[str, Any] = {
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=15),
     "retry_policy": RETRY_POLICY,
+    "on_failure_callback": tell_failure,  # after the last try; of a process that was killed the DAG's own tells
 }
 
 
@@ -109,7 +111,10 @@ def wall() -> Iterator[None]:
         warnings.simplefilter("always")
         try:
             yield
-        except (CollecteError, AirflowException):
+        except AirflowException:
+            raise
+        except CollecteError as error:
+            tell_error(error)
             raise
         except Exception as error:  # noqa: BLE001  any library's message may hold a value of a centre's file
             raise Unexpected(f"{_class_name(error)}, raised at {_places(error)}.") from None

@@ -35,9 +35,13 @@ def described(task):
     return {"doc": task.doc_md, "retries": task.retries, "owner": task.owner, "pool": task.pool,
             "policy": [(r.exception_path, r.action.value) for r in policy.rules] if policy else None,
             "at_once": task.max_active_tis_per_dag, "after": sorted(task.upstream_task_ids),
-            "mapped": bool(getattr(task, "is_mapped", False)), "rule": str(task.trigger_rule.value)}
+            "mapped": bool(getattr(task, "is_mapped", False)),
+            "on_failure": called(task.on_failure_callback), "rule": str(task.trigger_rule.value)}
+def called(callbacks):
+    return ",".join(c.__name__ for c in (callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]))
 def told(dag):
-    return {"tags": sorted(dag.tags), "doc": dag.doc_md, "paused": dag.is_paused_upon_creation, "catchup": dag.catchup,
+    return {"on_failure": called(dag.on_failure_callback),
+            "tags": sorted(dag.tags), "doc": dag.doc_md, "paused": dag.is_paused_upon_creation, "catchup": dag.catchup,
             "runs": dag.max_active_runs, "params": {name: dag.params.get_param(name).schema for name in dag.params},
             "schedule": getattr(dag.timetable, "expression", type(dag.timetable).__name__),
             "tasks": {task.task_id: described(task) for task in dag.tasks}}
