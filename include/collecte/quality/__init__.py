@@ -2,10 +2,11 @@
 becomes a finding on the file that it names.
 
 A suite file says what is expected; its ``meta`` names the finding, whose texts stand in ``findings.yaml``. Thresholds
-come from the challenge file (``quality``).
+come from the challenge file (``quality``). What was judged can be read as Great Expectations' Data Docs.
 """
 
+from collecte.quality.data_docs import Judged, data_docs
 from collecte.quality.suites import Expected, Suite, load_suites, parameters
 from collecte.quality.validate import Validation, validate
 
-__all__ = ["Expected", "Suite", "Validation", "load_suites", "parameters", "validate"]
+__all__ = ["Expected", "Judged", "Suite", "Validation", "data_docs", "load_suites", "parameters", "validate"]

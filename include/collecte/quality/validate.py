@@ -4,10 +4,7 @@ Its import takes seconds, so it stands inside the functions; it is called once f
 and raises may repeat values of the facts: nothing of it leaves this module.
 """
 
-import logging
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,8 @@ from collecte.challenge import Challenge
 from collecte.errors import Bug
 from collecte.findings import Finding, rule
 from collecte.quality.columns import with_derived
+from collecte.quality.data_docs import Judged, counts_of
+from collecte.quality.silence import silent
 from collecte.quality.suites import FOLDER, Expected, Suite, Threshold, load_suites, parameters, wrong_suite
 
 _RESULT_FORMAT = {
@@ -31,12 +30,13 @@ _RESULT_FORMAT = {
 @dataclass(frozen=True)
 class Validation:
     """What judging gave: findings with the id of the file that each names (None: the delivery), how many expectations
-    held and how many did not, and by kind ``files``, ``passed`` and ``failed``."""
+    held and how many did not, and by kind ``files``, ``passed`` and ``failed``; ``judged``: the results in counts."""
 
     findings: tuple[tuple[int | None, Finding], ...]
     passed: int
     failed: int
     statistics: Mapping[str, Mapping[str, int]]
+    judged: tuple[Judged, ...]
 
 
 def validate(facts: pd.DataFrame, challenge: Challenge, folder: Path = FOLDER) -> Validation:
@@ -52,26 +52,30 @@ def validate(facts: pd.DataFrame, challenge: Challenge, folder: Path = FOLDER) -
         raise wrong_suite(f"{missing[0]}.json", "the file is missing", "write a suite for this kind of data.")
     findings: list[tuple[int | None, Finding]] = []
     statistics: dict[str, dict[str, int]] = {}
+    judged = []
     for kind in kinds:
         of_kind = with_derived(facts[facts["kind"] == kind].reset_index(drop=True), kind)
-        failed = 0
-        for found in _judged(of_kind, suites[kind], parameters(challenge)):
+        failed, shown = 0, []
+        for expected, found, counts in _judged(of_kind, suites[kind], parameters(challenge)):
             failed += bool(found)
             findings += found
+            shown.append((expected, not found, counts))
+        judged.append(Judged(kind, shown))
         statistics[kind] = {"files": len(of_kind), "passed": len(suites[kind].expected) - failed, "failed": failed}
     return Validation(
         tuple(sorted(findings, key=lambda named: (named[0] is not None, named[0] or 0, named[1].code, named[1].place))),
         sum(counts["passed"] for counts in statistics.values()),
         sum(counts["failed"] for counts in statistics.values()),
         statistics,
+        tuple(judged),
     )
 
 
 def _judged(
     facts: pd.DataFrame, suite: Suite, thresholds: Mapping[str, Threshold]
-) -> list[list[tuple[int | None, Finding]]]:
-    """The findings of each expectation, none where it holds."""
-    with _silent():
+) -> list[tuple[Expected, list[tuple[int | None, Finding]], dict[str, float]]]:
+    """Each expectation, its findings (none where it holds), and its result in counts."""
+    with silent():
         import great_expectations as gx
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
@@ -87,7 +91,8 @@ def _judged(
         raise Bug(f"Great Expectations judged {len(by_number)} of {len(suite.expected)} expectations of {suite.kind}.")
     sizes: dict[Any, int] = facts.groupby("object_id").size().to_dict()
     objects = dict(zip(facts["file_id"], facts["object_id"], strict=True))
-    return [_findings(expected, by_number[number], objects, sizes) for number, expected in enumerate(suite.expected)]
+    ordered = [(expected, by_number[number]) for number, expected in enumerate(suite.expected)]
+    return [(e, _findings(e, result, objects, sizes), counts_of(e, result.result)) for e, result in ordered]
 
 
 def _expectation(expected: Expected, number: int) -> Any:
@@ -173,19 +178,3 @@ def _file_ids(index: Sequence[Mapping[str, Any]]) -> list[int]:
         given = entry["file_id"]
         ids.update(int(file_id) for file_id in (given if isinstance(given, list) else [given]))
     return sorted(ids)
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Great Expectations' log lines and warnings go nowhere while this is open: they may hold values."""
-    logger = logging.getLogger("great_expectations")
-    nowhere, propagate = logging.NullHandler(), logger.propagate
-    logger.addHandler(nowhere)
-    logger.propagate = False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.propagate = propagate
-        logger.removeHandler(nowhere)

@@ -1,7 +1,9 @@
 """Do the facts hold up? Great Expectations, once for each delivery; a failed expectation is a finding on the files it
 names."""
 
+import os
 from collections import defaultdict
+from pathlib import Path
 
 from collecte.findings import Finding
 from collecte.steps.moving import quarantine, whole_lease, working
@@ -9,8 +11,10 @@ from collecte.steps.site import Site
 
 
 def validate(site: Site, label: str) -> dict[str, int]:
-    """Judge one delivery's facts by the suites in expectations/."""
+    """Judge one delivery's facts by the suites in expectations/; the results go to its reports as Data Docs,
+    ``data-docs/index.html``."""
     from collecte.facts import read_facts  # pandas and Arrow, which the tasks of other steps need not load
+    from collecte.quality import data_docs
     from collecte.quality import validate as judge
 
     delivery, lease = whole_lease(site, label, "validate")
@@ -19,6 +23,9 @@ def validate(site: Site, label: str) -> dict[str, int]:
     with working(lease):
         facts = read_facts(sorted((site.received(delivery) / "facts").glob("*.parquet")))
         verdict = judge(facts, site.challenge)
+        title = f"{site.challenge.title.fr} – {site.challenge.title.en}"
+        page = data_docs(verdict.judged, title, site.centre.name, label)
+        _write(site.reported(delivery) / "data-docs" / "index.html", page, lease.attempt)
     by_file = defaultdict[int | None, list[Finding]](list)
     for file_id, finding in verdict.findings:
         by_file[file_id].append(finding)
@@ -28,3 +35,16 @@ def validate(site: Site, label: str) -> dict[str, int]:
         judged = [(file_id, found) for file_id, found in by_file.items() if file_id is not None]
         counts["quarantined"] = quarantine(moves, "validate", judged)
     return counts
+
+
+def _write(path: Path, text: str, attempt: int) -> None:
+    """Write under a name of the attempt's own, then rename: the page stands whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for stale in path.parent.glob(f"{path.name}.*.part"):  # a killed attempt's
+        stale.unlink(missing_ok=True)
+    part = path.with_name(f"{path.name}.{attempt}.part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
