@@ -26,9 +26,9 @@ from airflow.sdk import DAG, chain
 from collecte.challenge import Centre, Challenge
 from collecte_airflow import forms, ids, steps, tasks
 from collecte_airflow.challenges import centres
-from collecte_airflow.pages import page, title
 from collecte_airflow.failures import tell_silent
 from collecte_airflow.links import DataDocsLink, ReportLink, linked
+from collecte_airflow.pages import page, title
 from collecte_airflow.site import site
 from collecte_airflow.tasks import DEFAULT_ARGS, delivery_step, finding_step, shard_step, step
 
@@ -47,8 +47,8 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
         params={"delivery": forms.delivery()},
         tags=ids.tags("collect", *here),
         default_args=DEFAULT_ARGS,
-    ) as dag:
         on_failure_callback=tell_silent,
+    ) as dag:
 
         @finding_step
         def find(params=None):
@@ -85,8 +85,8 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
         def describe(ref):
             return tasks.tell("Described", steps.describe(site(*here), ids.shard_of(ref, "describe")))
 
-        @delivery_step
         @linked(DataDocsLink())
+        @delivery_step
         def validate(delivery):
             return tasks.tell("Validated", steps.validate(site(*here), delivery))
 
@@ -99,8 +99,8 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
         def empty_drop(delivery):
             return tasks.tell("Removed from the drop", steps.empty_drop(site(*here), delivery))
 
-        @delivery_step
         @linked(ReportLink(), DataDocsLink())
+        @delivery_step
         def report(delivery):
             at = site(*here)
             tasks.tell_incident(delivery, steps.incident(at, delivery))

@@ -94,12 +94,12 @@ def tell_error(error: BaseException) -> None:
 def tell_failure(context: Mapping[str, Any]) -> None:
     """``on_failure_callback`` of every task: keeps the :class:`Failure` for the task's page, and sends it by mail.
 
-    It is called after the last try alone, and in the task's own process; where that process is gone Airflow calls it
-    elsewhere and without an exception, and :func:`tell_silent` does the telling. A mail that cannot be sent is a line
-    in the log.
+    It is called after the last try alone. A task that is being ended, or whose process is gone (Airflow then calls this
+    elsewhere, without an exception), cannot keep anything: :func:`tell_silent` tells of it. A mail that cannot be sent
+    is a line in the log.
     """
     error, ti = context.get("exception"), context["ti"]
-    if not isinstance(error, BaseException):
+    if not isinstance(error, Exception):
         return
     failure = failure_of(error, press_for(context["dag"].doc_md, ti.task_id))
     ti.xcom_push(key=XCOM_KEY, value=asdict(failure))
