@@ -16,7 +16,9 @@ holds direct identifiers; the line names whom to tell.
 | validate | a suite in `expectations/` cannot be run: correct it | *Clear* |
 | accept | the files made safe are not those on record: call the engineer on duty | nothing |
 | empty_drop | the drop refuses us: received files stay there | *Clear* |
-| report | the figures do not add up: call the engineer on duty | nothing |
+| report | the figures do not add up, or the folder of reports is full: the tab *What to press* says which | *Clear* |
+| feedback | the drop lets us not write into its folder `retour`; the delivery is accepted all the same | *Clear* |
+| mail | the mail server refuses us; report and feedback are written all the same | *Clear* |
 
 Nothing is done twice by clearing. Marking a task as success lets nothing pass: each step reads the catalogue.
 """
@@ -28,6 +30,7 @@ from collecte_airflow import forms, ids, steps, tasks
 from collecte_airflow.challenges import centres
 from collecte_airflow.failures import tell_silent
 from collecte_airflow.links import DataDocsLink, ReportLink, linked
+from collecte_airflow.notifiers import send_mail
 from collecte_airflow.pages import page, title
 from collecte_airflow.site import site
 from collecte_airflow.tasks import DEFAULT_ARGS, delivery_step, finding_step, shard_step, step
@@ -106,13 +109,21 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
             tasks.tell_incident(delivery, steps.incident(at, delivery))
             return tasks.tell("Adds up", steps.report(at, delivery))
 
+        @delivery_step
+        def feedback(delivery):
+            return tasks.tell("Told the centre in its drop", steps.feedback(site(*here), delivery))
+
+        @delivery_step
+        def mail(delivery):
+            return tasks.tell("Told by mail", steps.send_mails(site(*here), delivery, send_mail))
+
         found = find()
         labels = deliveries(found)
         to_harvest, to_make_safe = unpack(labels), group(labels)
         receive.expand(ref=found) >> to_harvest
         harvest.expand(ref=to_harvest) >> to_make_safe
         made_safe, described = make_safe.expand(ref=to_make_safe), describe.expand(ref=to_make_safe)
-        last = [validate, accept, *([empty_drop] if centre.empty_after_receipt else []), report]
+        last = [validate, accept, *([empty_drop] if centre.empty_after_receipt else []), report, feedback, mail]
         chain(made_safe, described, *(work.expand(delivery=labels) for work in last))
     return dag
 

@@ -5,6 +5,7 @@ import logging
 import re
 import smtplib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 from airflow.sdk.exceptions import AirflowException
@@ -12,9 +13,17 @@ from airflow.sdk.exceptions import AirflowException
 from collecte.errors import CollecteError, NeedsPerson, Retry
 from collecte.settings import Settings
 
+if TYPE_CHECKING:
+    from collecte.steps import Mail
+
 log = logging.getLogger("collecte.task")
 
 _URL = re.compile(r"https?://[^\s<>\"']+")
+
+
+def send_mail(mail: "Mail") -> None:
+    """Send a mail of the library's (:func:`send`)."""
+    send(mail.to, mail.subject, mail.text)
 
 
 def send(to: str | Sequence[str], subject: str, text: str) -> None:
