@@ -299,7 +299,7 @@ class Arrival(Model):
         default=5,
         ge=0.05,
         le=1440,
-        description="Minutes between two looks at each drop; null: no run starts by itself when a delivery is complete.",
+        description="Minutes between two looks at each drop; null: no run starts by itself on a delivery.",
         examples=["5"],
     )
     marker_names: tuple[Text, ...] = Field(
@@ -345,6 +345,21 @@ class Retention(Model):
 
     landing_days: Count = Field(default=90, ge=1, description="Days after a delivery was shipped.", examples=["90"])
     quarantine_days: Count = Field(default=180, ge=1, description="Days after a file was refused.", examples=["180"])
+
+
+class Report(Model):
+    """What the reports may show."""
+
+    smallest_cell: Count = Field(
+        default=5,
+        ge=2,
+        le=100,
+        description=(
+            "Patients: in tables of patients' characteristics, smaller numbers are masked, since they could point at "
+            "somebody. Files and findings are always counted in full."
+        ),
+        examples=["5"],
+    )
 
 
 class Agreement(Model):
@@ -455,6 +470,7 @@ class Challenge(Model):
     archives: ArchiveLimits = Field(default=ArchiveLimits(), description="What an archive may unpack to.")
     quality: Quality = Field(default=Quality(), description="Thresholds of the checks.")
     retention: Retention = Field(default=Retention(), description="How long landing keeps what.")
+    report: Report = Field(default=Report(), description="What the reports may show.")
     centres: tuple[Centre, ...] = Field(min_length=1, description="One block for each hospital.")
 
     @model_validator(mode="after")

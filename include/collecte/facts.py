@@ -5,9 +5,10 @@ columns are :data:`SCHEMA`; those of another kind than the row's are null.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -114,6 +115,30 @@ def read_facts(paths: Iterable[Path]) -> pd.DataFrame:
     return frame
 
 
+def fact_batches(paths: Iterable[Path], columns: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+    """Some columns of a delivery's shards, a batch of rows at a time; absent values are None.
+
+    Raises:
+        NeedsPerson: a shard is missing, damaged, or was written with other columns.
+    """
+    for path in sorted(paths):
+        try:
+            with pq.ParquetFile(path) as file:
+                if file.schema_arrow.names != SCHEMA.names:
+                    raise _damaged(path)
+                for batch in file.iter_batches(_ROWS_PER_GROUP, columns=list(columns)):
+                    yield batch.to_pylist()
+        except (FileNotFoundError, pa.ArrowException):
+            raise _damaged(path) from None
+
+
+def _damaged(path: Path) -> NeedsPerson:
+    return NeedsPerson(
+        f"The facts of a shard ({path.name}) are missing, damaged or of another version.",
+        "clear the describe task of this delivery, so that it runs again; then this one.",
+    )
+
+
 def _batches(rows: Iterator[Mapping[str, Fact]]) -> Iterator[list[Mapping[str, Fact]]]:
     while batch := list(islice(rows, _ROWS_PER_GROUP)):
         yield batch
@@ -144,8 +169,5 @@ def _read(path: Path) -> pa.Table:
     except (FileNotFoundError, pa.ArrowException):
         table = None
     if table is None or table.schema.names != SCHEMA.names or table.schema.types != SCHEMA.types:
-        raise NeedsPerson(
-            f"The facts of a shard ({path.name}) are missing, damaged or of another version.",
-            "clear the describe task of this delivery, so that it runs again; then this one.",
-        )
+        raise _damaged(path)
     return table.cast(SCHEMA)

@@ -10,6 +10,7 @@ import fcntl
 import os
 import shutil
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from collecte.errors import NeedsPerson
@@ -40,8 +41,8 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_whole(target: Path, content: bytes) -> None:
-    """Write a file at once or not at all, durably; its folder is made where it is absent.
+def write_whole(target: Path, content: BinaryIO) -> None:
+    """Write a file, from ``content``'s place on, at once or not at all, durably; its folder is made where it is absent.
 
     One writer of a folder at a time: a second one waits, and a killed one's part is the next one's to write over.
     """
@@ -51,7 +52,7 @@ def write_whole(target: Path, content: bytes) -> None:
         fcntl.flock(folder, fcntl.LOCK_EX)
         part = target.with_name(f"{target.name}.part")
         with part.open("wb") as file:
-            file.write(content)
+            shutil.copyfileobj(content, file)
             file.flush()
             os.fsync(file.fileno())
         part.replace(target)

@@ -11,12 +11,13 @@ from collecte.report import (
     ChainHead,
     Challenge,
     DeliveryReport,
-    FileToFix,
+    FeedbackRow,
     Promised,
+    RuleGroup,
     Sums,
     Waiting,
     cohort,
-    group_findings,
+    wordings,
 )
 
 AT = datetime(2027, 2, 3, 6, 30, tzinfo=UTC)
@@ -27,9 +28,10 @@ STATES = dict.fromkeys(State, 0) | {
     State.ACCEPTED: 1180,
     State.QUARANTINED: 42,
     State.DUPLICATE: 17,
-    State.SUPERSEDED: 3,
+    State.SUPERSEDED: 1,
+    State.REJECTED: 2,
 }
-SUMS = Sums(listed=1202, archives=2, members=42, states=STATES)
+SUMS = Sums(listed=1202, archives=2, members=42, states=STATES, administrative=2)
 PROMISES = (
     Promised("dicom", 1500, date(2027, 1, 31), 1240, 1178),
     Promised("table", 2, date(2027, 3, 31), 2, 2),
@@ -43,7 +45,11 @@ PATIENTS = [("F", 44.0)] * 61 + [("F", 71.0)] * 40 + [("M", 55.0)] * 3 + [("F", 
 
 def report(**changes: Any) -> DeliveryReport:
     """A delivery with findings, late and waiting neighbours, and an agreement that ends soon."""
-    found = [(f"f{n}", BURNED) for n in range(1, 251)] + [("f7", IMAGE_SIZE), ("d0001", ABSENT)]
+    findings = (
+        RuleGroup(wordings([BURNED]), 250, 250, tuple(f"f{n}" for n in range(1, 201))),
+        RuleGroup(wordings([IMAGE_SIZE]), 1, 1, ("f7",)),
+        RuleGroup(wordings([ABSENT]), 3, 1, ("d0001",)),
+    )
     values: dict[str, Any] = {
         "challenge": CHALLENGE,
         "centre": "arvel",
@@ -53,7 +59,7 @@ def report(**changes: Any) -> DeliveryReport:
         "at": AT,
         "sums": SUMS,
         "promises": PROMISES,
-        "findings": group_findings(found),
+        "findings": findings,
         "modalities": {"MG": 900, "US": 210, "DUPONT": 68},
         "cohort": cohort(PATIENTS),
         "centres": (
@@ -69,7 +75,8 @@ def report(**changes: Any) -> DeliveryReport:
         ),
         "waiting": (Waiting("Centre hospitalier imaginaire de Belcombe", "d0002", AT, QUIET),),
         "chains": (ChainHead("d0001", 41, "a1" * 32), ChainHead("demo", 187, "b2" * 32)),
-        "data_docs": "d0001-controles/index.html",
+        "to_correct": 42,
+        "data_docs": "data-docs/index.html",
     }
     return DeliveryReport(**(values | changes))
 
@@ -84,10 +91,13 @@ HOSTILE = (
 )
 
 
+#: The files of the feedback, by label.
+PATHS = {f"f{n}": path for n, path in enumerate(HOSTILE, 1)} | {"f90": "examens/2024/irm/serie_03/IM_0001.dcm"}
+
+
 def feedback(**changes: Any) -> CentreFeedback:
     """A centre whose file names attack whoever shows them."""
-    files = [FileToFix(path, f"f{n}", State.QUARANTINED, (BURNED,)) for n, path in enumerate(HOSTILE, 1)]
-    files.append(FileToFix("examens/2024/irm/serie_03/IM_0001.dcm", "f90", State.QUARANTINED, (IMAGE_SIZE,)))
+    hostile = tuple(PATHS)[:-1]
     values: dict[str, Any] = {
         "challenge": CHALLENGE,
         "name": "CHU fictif d'Arvel",
@@ -95,7 +105,19 @@ def feedback(**changes: Any) -> CentreFeedback:
         "at": AT,
         "sums": SUMS,
         "promises": PROMISES,
-        "whole": (ABSENT,),
-        "files": tuple(files),
+        "findings": (
+            RuleGroup(wordings([BURNED]), len(hostile), len(hostile), hostile),
+            RuleGroup(wordings([IMAGE_SIZE]), 1, 1, ("f90",)),
+            RuleGroup(wordings([ABSENT]), 3, 1, ("d0001",)),
+        ),
+        "paths": PATHS,
     }
     return CentreFeedback(**(values | changes))
+
+
+def rows() -> list[FeedbackRow]:
+    """The same, as the table has it."""
+    hostile = [
+        FeedbackRow(1, BURNED, path, label, State.QUARANTINED) for label, path in PATHS.items() if label != "f90"
+    ]
+    return [*hostile, FeedbackRow(2, IMAGE_SIZE, PATHS["f90"], "f90", State.QUARANTINED), FeedbackRow(3, ABSENT)]

@@ -20,13 +20,13 @@ from collecte.report import (
     centre_mail_text,
     cohort,
     coordinator_page,
-    feedback_csv,
     feedback_page,
-    group_findings,
     mail_text,
+    wordings,
+    write_feedback_csv,
 )
 from collecte.report.texts import texts, visible
-from tests.report.builders import AT, BURNED, HOSTILE, PROMISES, STATES, SUMS, feedback, report
+from tests.report.builders import AT, BURNED, HOSTILE, PROMISES, STATES, SUMS, feedback, report, rows
 
 LANGUAGES = pytest.mark.parametrize("language", ["fr", "en"])
 
@@ -55,7 +55,7 @@ def test_figures_that_do_not_add_up_are_refused() -> None:
 
 def test_a_label_that_is_no_id_is_refused_and_not_repeated() -> None:
     with pytest.raises(Bug) as caught:
-        group_findings([("DUPONT.dcm", BURNED)])
+        RuleGroup(wordings([BURNED]), 1, 1, ("DUPONT.dcm",))
     assert "DUPONT" not in str(caught.value)
     with pytest.raises(Bug):
         report(delivery="../DUPONT")
@@ -145,13 +145,15 @@ def test_hostile_file_names_are_shown_to_their_centre_as_text() -> None:
 
 
 def test_the_csv_opens_in_excel_and_computes_nothing() -> None:
-    text = feedback_csv(feedback())
+    out = io.StringIO()
+    write_feedback_csv(out, rows())
+    text = out.getvalue()
     assert text.encode("utf-8").startswith(b"\xef\xbb\xbf")
-    rows = list(csv.reader(io.StringIO(text[1:]), delimiter=";"))
-    assert len(rows) == 1 + len(HOSTILE) + 2
-    assert {len(row) for row in rows} == {8}
-    assert not [cell for row in rows for cell in row if cell.lstrip().startswith(("=", "+", "-", "@"))]
-    assert rows[1][2].startswith("'=HYPERLINK")
+    lines = list(csv.reader(io.StringIO(text[1:]), delimiter=";"))
+    assert len(lines) == 1 + len(HOSTILE) + 2
+    assert {len(row) for row in lines} == {8}
+    assert not [cell for row in lines for cell in row if cell.lstrip().startswith(("=", "+", "-", "@"))]
+    assert lines[4][2].startswith("'=HYPERLINK")
 
 
 def test_a_centre_is_told_what_to_mend_first() -> None:
@@ -162,11 +164,11 @@ def test_a_centre_is_told_what_to_mend_first() -> None:
 
 
 def test_a_delivery_without_a_fault_is_thanked_for() -> None:
-    assert "Rien à corriger" in feedback_page(feedback(files=(), whole=()))
+    assert "Rien à corriger" in feedback_page(feedback(findings=(), paths={}))
 
 
 def test_mails_count_and_name_no_file() -> None:
-    for text in (mail_text(report()), centre_mail_text(feedback())):
+    for text in (mail_text(report()), centre_mail_text(report())):
         assert "Fichiers reçus : 1 242" in text
         assert not re.search(r"\.dcm|\.csv|DUPONT|\bf\d+\b", text)
     assert "Centres en retard : 1" in mail_text(report())

@@ -5,43 +5,49 @@ no patient and no original file; the feedback names the files of the one centre 
 """
 
 from collecte.report.coordinator import coordinator_page
-from collecte.report.feedback import feedback_csv, feedback_page
+from collecte.report.feedback import feedback_page, write_feedback_csv
 from collecte.report.mails import centre_mail_text, mail_text
 from collecte.report.records import (
+    LISTED_IDS,
+    SET_ASIDE,
     CentreFeedback,
     CentreProgress,
     ChainHead,
     Challenge,
     Cohort,
     DeliveryReport,
-    FileToFix,
+    FeedbackRow,
     Promised,
     RuleGroup,
     Sums,
     Waiting,
+    by_gravity,
     cohort,
-    group_findings,
+    wordings,
 )
 from collecte.report.table import state_table
 
 __all__ = [
+    "LISTED_IDS",
+    "SET_ASIDE",
     "CentreFeedback",
     "CentreProgress",
     "ChainHead",
     "Challenge",
     "Cohort",
     "DeliveryReport",
-    "FileToFix",
+    "FeedbackRow",
     "Promised",
     "RuleGroup",
     "Sums",
     "Waiting",
+    "by_gravity",
     "centre_mail_text",
     "cohort",
     "coordinator_page",
-    "feedback_csv",
     "feedback_page",
-    "group_findings",
     "mail_text",
     "state_table",
+    "wordings",
+    "write_feedback_csv",
 ]

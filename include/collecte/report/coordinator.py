@@ -6,7 +6,7 @@ from datetime import date
 from collecte.records import State
 from collecte.report.html import render
 from collecte.report.masking import masked_tables
-from collecte.report.records import SET_ASIDE, CentreProgress, DeliveryReport, today_in_paris
+from collecte.report.records import CentreProgress, DeliveryReport, today_in_paris
 from collecte.report.texts import Tongue
 
 
@@ -21,7 +21,6 @@ def coordinator_page(report: DeliveryReport) -> str:
         tongues=(Tongue("fr"), Tongue("en")),
         today=today_in_paris(report.at),
         accepted=report.sums.of(State.ACCEPTED),
-        set_aside=report.sums.of(*SET_ASIDE),
         due=sum(promise.missing for promise in report.promises),
         alerts=lambda t: [*_alerts(report, t)],
         modalities=lambda t: _modalities(report, t),
@@ -37,7 +36,7 @@ def _alerts(report: DeliveryReport, t: Tongue) -> Iterator[str]:
     today = today_in_paris(report.at)
     if any(group.severity == "incident" for group in report.findings):
         yield t("alert.incident", contact=report.incident_contact or t("alert.no_contact"))
-    if n := report.sums.of(*SET_ASIDE):
+    if n := report.sums.set_aside:
         yield t("alert.refused", n=n)
     if n := report.sums.of(State.WAITING):
         yield t("alert.unjudged", n=n)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from collecte.records import State
 from collecte.report.records import (
     SEVERITIES,
-    CentreFeedback,
     DeliveryReport,
     Promised,
     Sums,
@@ -21,14 +20,14 @@ def mail_text(report: DeliveryReport) -> str:
     today = today_in_paris(report.at)
     counts = {severity: sum(g.findings for g in report.findings if g.severity == severity) for severity in SEVERITIES}
     return _text(
-        _subject(report.challenge.id, report.delivery, report.name, report.sums),
+        _subject(_FR, report),
         "",
-        *_sums(report.sums),
+        *_sums(_FR, report.sums),
         "",
         _FR("mail.findings"),
-        *(f"  {_FR(f'severity.{severity}')} : {_FR.shown(n)}" for severity, n in counts.items()),
+        *(f"  {_FR(f'severity.{severity}')}{_FR.colon} {_FR.shown(n)}" for severity, n in counts.items()),
         "",
-        *_promised(report.promises),
+        *_promised(_FR, report.promises),
         _FR("mail.waiting", n=len(report.waiting)),
         _FR("mail.late", n=sum(bool(centre.late(today)) for centre in report.centres)),
         _FR("mail.agreements", n=sum(centre.agreement_due(today) for centre in report.centres)),
@@ -38,40 +37,42 @@ def mail_text(report: DeliveryReport) -> str:
     )
 
 
-def centre_mail_text(feedback: CentreFeedback) -> str:
-    """The centre's mail: it names no file; the details lie in the centre's own drop."""
-    n = sum(any(finding.refuses for finding in file.findings) for file in feedback.files)
+def centre_mail_text(report: DeliveryReport) -> str:
+    """The centre's mail, in its language: it names no file; the details lie in the centre's own drop."""
+    t = Tongue(report.language)
     return _text(
-        _subject(feedback.challenge.id, feedback.delivery, feedback.name, feedback.sums),
+        _subject(t, report),
         "",
-        *_sums(feedback.sums),
+        *_sums(t, report.sums),
         "",
-        _FR("mail.fix", n=n) if n else _FR("mail.nothing_to_fix"),
-        *_promised(feedback.promises),
+        t("mail.fix", n=report.to_correct) if report.to_correct else t("mail.nothing_to_fix"),
+        *_promised(t, report.promises),
         "",
-        _FR("mail.return"),
-        _FR("mail.confidential"),
+        t("mail.return"),
+        t("mail.confidential"),
     )
 
 
-def _subject(challenge: str, delivery: str, name: str, sums: Sums) -> str:
-    accepted, received = sums.of(State.ACCEPTED), sums.received
-    return _FR("mail.subject", challenge=challenge, label=delivery, name=name, accepted=accepted, received=received)
+def _subject(t: Tongue, of: DeliveryReport) -> str:
+    accepted, received = of.sums.of(State.ACCEPTED), of.sums.received
+    return t(
+        "mail.subject", challenge=of.challenge.id, label=of.delivery, name=of.name, accepted=accepted, received=received
+    )
 
 
-def _sums(sums: Sums) -> Iterator[str]:
-    yield _FR("mail.received", n=sums.received)
+def _sums(t: Tongue, sums: Sums) -> Iterator[str]:
+    yield t("mail.received", n=sums.received)
     for state, n in sums.states.items():
         if n:
-            yield f"  {_FR(f'state.{state}')} : {_FR.shown(n)}"
+            yield f"  {t(f'state.{state}')}{t.colon} {t.shown(n)}"
 
 
-def _promised(promises: tuple[Promised, ...]) -> Iterator[str]:
+def _promised(t: Tongue, promises: tuple[Promised, ...]) -> Iterator[str]:
     if promises:
-        yield _FR("mail.promised")
+        yield t("mail.promised")
     for one in promises:
-        kind = _FR(f"kind.{one.kind}")
-        yield _FR("mail.line", kind=kind, usable=one.usable, received=one.received, promised=one.promised, by=one.by)
+        kind = t(f"kind.{one.kind}")
+        yield t("mail.line", kind=kind, usable=one.usable, received=one.received, promised=one.promised, by=one.by)
 
 
 def _text(*lines: str) -> str:

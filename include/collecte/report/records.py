@@ -12,7 +12,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from collecte.errors import Bug
-from collecte.findings import Finding, Severity, rule
+from collecte.findings import Finding, Language, Severity, rule
 from collecte.records import State
 
 #: How long before its last day an agreement stands in the reports.
@@ -38,7 +38,8 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 class Sums:
     """A delivery in figures. ``listed``: files as they lay in the drop; ``archives``: those of them, and of their
     members, that were unpacked and count by what was in them; ``members``: what came out. Both sides add up:
-    ``listed`` - ``archives`` + ``members`` = ``received`` = the sum of ``states``.
+    ``listed`` - ``archives`` + ``members`` = ``received`` = the sum of ``states``. ``administrative``: manifests and
+    markers, which speak of the delivery and are among the rejected: they are no data that anybody misses.
 
     Raises:
         Bug: they do not.
@@ -48,6 +49,7 @@ class Sums:
     archives: int
     members: int
     states: Mapping[State, int]
+    administrative: int = 0
 
     def __post_init__(self) -> None:
         if self.received != sum(self.states.values()):
@@ -61,6 +63,11 @@ class Sums:
     def of(self, *states: State) -> int:
         """How many files stand in these states."""
         return sum(self.states.get(state, 0) for state in states)
+
+    @property
+    def set_aside(self) -> int:
+        """Files of data that are set aside."""
+        return self.of(*SET_ASIDE) - self.administrative
 
 
 @dataclass(frozen=True)
@@ -117,50 +124,58 @@ class Waiting:
         _label(self.delivery)
 
 
+#: Wordings of one rule that are shown.
+SHOWN_TEXTS = 3
+
+
 @dataclass(frozen=True)
 class RuleGroup:
-    """The findings of one rule. ``texts``: one finding for each wording of it (they differ in the values that they
-    name), the first of them only; ``findings`` counts all, ``concerned`` the distinct things that they name (labels
-    ``f123``, ``o12``, ``d0001``); ``labels`` lists the first of those.
+    """The findings of one rule. ``texts``: its different wordings (they differ in the values that they name), the first
+    of them only; ``findings`` counts all, ``concerned`` the distinct things that they name; ``labels`` lists the first
+    of those (``f123``, ``o12``, ``d0001``).
+
+    Raises:
+        Bug: a label is no id of the catalogue.
     """
 
-    code: str
     texts: tuple[Finding, ...]
     findings: int
     concerned: int
     labels: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        for label in self.labels:
+            _label(label)
+
+    @property
+    def code(self) -> str:
+        return self.texts[0].code
+
     @property
     def severity(self) -> Severity:
         return rule(self.code).severity
 
+    @property
+    def to_fix(self) -> bool:
+        """Whether it keeps files from being used."""
+        return self.severity in ("incident", "refused")
 
-#: Wordings of one rule that are shown.
-_TEXTS = 3
+    @property
+    def of_files(self) -> bool:
+        """Whether it names files, not the delivery as a whole."""
+        return not self.labels[0].startswith("d")
 
 
-def group_findings(found: Iterable[tuple[str, Finding]], listed: int = LISTED_IDS) -> tuple[RuleGroup, ...]:
-    """The findings by rule, the gravest first, then the most frequent. ``found``: label of what it names, finding.
+def wordings(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """One finding for each wording, the first :data:`SHOWN_TEXTS`: most texts name neither place nor values."""
+    by_text: dict[tuple[str, str], Finding] = {}
+    for finding in found:
+        by_text.setdefault((finding.text("fr"), finding.remedy("fr")), finding)
+    return tuple(by_text.values())[:SHOWN_TEXTS]
 
-    A finding of a delivery counts as often as it says itself (``Finding.count``), one of a file once.
 
-    Raises:
-        Bug: a label is no id of the catalogue.
-    """
-    texts: dict[str, dict[tuple[object, ...], Finding]] = {}
-    count: dict[str, int] = {}
-    labels: dict[str, set[str]] = {}
-    for label, finding in found:
-        _label(label)
-        wording = texts.setdefault(finding.code, {})
-        if len(wording) < _TEXTS:
-            wording.setdefault((finding.place, finding.count, *sorted(finding.values.items())), finding)
-        count[finding.code] = count.get(finding.code, 0) + (finding.count if label.startswith("d") else 1)
-        labels.setdefault(finding.code, set()).add(label)
-    groups = [
-        RuleGroup(code, _distinct(texts[code].values()), count[code], len(at), _first(at, listed))
-        for code, at in labels.items()
-    ]
+def by_gravity(groups: Iterable[RuleGroup]) -> tuple[RuleGroup, ...]:
+    """The gravest first, then what concerns most files: the order in which to look at them, and to mend them."""
     return tuple(sorted(groups, key=lambda g: (SEVERITIES.index(g.severity), -g.concerned, g.code)))
 
 
@@ -225,12 +240,13 @@ class Challenge:
 
 @dataclass(frozen=True)
 class DeliveryReport:
-    """All that the coordinator's page of one delivery says. Nothing in it identifies a patient.
+    """All that the coordinator's page and the mails of one delivery say. Nothing in it identifies a patient or names an
+    original file.
 
     ``at``: aware; ``today`` is its day in Paris. ``state``: the delivery's. ``modalities``: accepted DICOM files by
     Modality. ``centres``: all of the challenge, and ``waiting`` their deliveries that are not collected yet.
-    ``data_docs``: relative link to the checks' page, or empty. ``incident_contact``: whom to tell, where a finding is
-    an incident.
+    ``to_correct``: files that the centre should mend. ``language``: of the centre's mail. ``data_docs``: relative link
+    to the checks' page, or empty. ``incident_contact``: whom to tell, where a finding is an incident.
     """
 
     challenge: Challenge
@@ -247,6 +263,8 @@ class DeliveryReport:
     centres: tuple[CentreProgress, ...]
     waiting: tuple[Waiting, ...]
     chains: tuple[ChainHead, ...]
+    to_correct: int = 0
+    language: Language = "fr"
     data_docs: str = ""
     incident_contact: str = ""
 
@@ -257,22 +275,11 @@ class DeliveryReport:
 
 
 @dataclass(frozen=True)
-class FileToFix:
-    """A file with findings. IDENTIFYING: ``path``, in the drop as the centre named it (PEP 383); of an archive's member
-    the archive's path, ``!/`` and its own.
-    """
-
-    path: str = field(repr=False)
-    label: str
-    state: State
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True)
 class CentreFeedback:
     """What one centre is told of its delivery. IDENTIFYING: it names the centre's files, and is for that centre alone.
 
-    ``whole``: findings of the delivery itself. ``files``: those with a finding, of this centre only.
+    ``paths``: by label, of the files that ``findings`` list: as the centre named them in the drop (PEP 383); of an
+    archive's member the archive's path, ``!/`` and its own.
     """
 
     challenge: Challenge
@@ -281,11 +288,25 @@ class CentreFeedback:
     at: datetime
     sums: Sums
     promises: tuple[Promised, ...]
-    whole: tuple[Finding, ...]
-    files: tuple[FileToFix, ...]
+    findings: tuple[RuleGroup, ...]
+    paths: Mapping[str, str] = field(repr=False)
+    language: Language = "fr"
 
     def __post_init__(self) -> None:
         _label(self.delivery)
+
+
+@dataclass(frozen=True)
+class FeedbackRow:
+    """One finding of one file, as the centre's table names it. IDENTIFYING: ``path``. ``order``: of its rule, from 1;
+    ``path``, ``label`` and ``state`` are empty for a finding of the whole delivery.
+    """
+
+    order: int
+    finding: Finding
+    path: str = field(default="", repr=False)
+    label: str = ""
+    state: State | None = None
 
 
 def today_in_paris(at: datetime) -> date:
@@ -297,15 +318,6 @@ def _label(text: str) -> None:
     # What does not fit may be a name, so it is not repeated.
     if not _LABEL.fullmatch(text):
         raise Bug("A label in a report is no id of the catalogue.")
-
-
-def _distinct(texts: Iterable[Finding]) -> tuple[Finding, ...]:
-    """One finding for each wording: most texts name neither place nor count."""
-    return tuple({(finding.text("fr"), finding.remedy("fr")): finding for finding in reversed([*texts])}.values())[::-1]
-
-
-def _first(labels: set[str], listed: int) -> tuple[str, ...]:
-    return tuple(sorted(labels, key=lambda label: (label[0], int(label[1:])))[:listed])
 
 
 def _age_class(years: float | None) -> str:

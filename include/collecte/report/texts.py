@@ -75,6 +75,11 @@ class Tongue:
         return self(f"{group}.{name}" if f"{group}.{name}" in texts() else other)
 
     @property
+    def colon(self) -> str:
+        """As each language sets it."""
+        return "\u00a0:" if self.language == "fr" else ":"
+
+    @property
     def locale(self) -> str:
         return _LOCALES[self.language]
 

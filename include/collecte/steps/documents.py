@@ -1,8 +1,13 @@
-"""The documents of a delivery, from what catalogue and facts say: for the coordinator, and for the centre."""
+"""What the documents of a delivery say, out of catalogue and facts: for the coordinator, and for the centre.
+
+All of it is counted in the database or read batch by batch: the longest things in memory are a list of a few hundred
+files for each rule, and one small entry for each patient.
+"""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from sqlalchemy import Connection
 
@@ -15,15 +20,25 @@ from collecte.catalogue import (
     deliveries_of,
     delivery_chain,
     ensure_centre,
-    files_of_delivery,
     findings_of,
     head,
+    open_path,
     totals,
+)
+from collecte.catalogue.figures import (
+    RuleFigures,
+    came_from,
+    files_by_id,
+    files_to_correct,
+    findings_of_rule,
+    kinds_of_centre,
+    of_kind,
+    rule_figures,
 )
 from collecte.challenge import Centre
 from collecte.findings import Finding
 from collecte.records import State
-from collecte.steps.moving import paths_of
+from collecte.steps.find import ADMINISTRATIVE
 from collecte.steps.site import Site
 
 #: The page of the quality checks, in the folder of the report.
@@ -32,42 +47,50 @@ DATA_DOCS = "data-docs/index.html"
 #: States of files that a later or an earlier one stands for: they are no further file that the centre sent.
 _REPEATED = (State.DUPLICATE, State.SUPERSEDED)
 
+#: Files of which the centre is told nothing more: a correction has come, or a patient wanted them back.
+_SETTLED = (State.SUPERSEDED, State.RECALLED)
 
-def delivery_report(site: Site, label: str) -> made.DeliveryReport:
+#: Wordings of a rule that are read; those that differ as text are shown, up to a few.
+_WORDINGS = 50
+
+#: Paths of archives that are kept open while their members are named.
+_ARCHIVES = 1000
+
+
+def delivery_report(site: Site, label: str, *, facts: bool = True) -> made.DeliveryReport:
     """What the coordinator reads of a delivery. It names no patient and no file of the centre.
+
+    ``facts``: whether patients and modalities are wanted, as on the page; a mail does not name them.
 
     Raises:
         NeedsPerson: the centre has no such delivery.
     """
-    delivery = site.delivery(label)
-    with site.catalogue.transaction() as connection:
-        files = files_of_delivery(connection, delivery.id)
-        found = findings_of(connection, delivery.id)
-        sums = _sums(connection, delivery, files)
-        centres = [_progress(connection, site, centre) for centre in site.challenge.centres]
-        waiting = [item for centre in site.challenge.centres for item in _waiting(connection, site, centre)]
-        chains = _heads(connection, site, delivery)
-    promises = next(progress.promises for progress in centres if progress.centre == site.centre.id)
-    modalities, cohort = _facts(site, delivery, files)
+    delivery, ids = _begin(site, label)
     contact = site.centre.agreement.data_protection_contact
-    return made.DeliveryReport(
-        _challenge(site),
-        site.centre.id,
-        site.centre.name,
-        label,
-        delivery.state,
-        datetime.now(UTC),
-        sums,
-        promises,
-        made.group_findings((f"f{row.file_id}" if row.file_id else label, _finding(row)) for row in found),
-        modalities,
-        cohort,
-        tuple(centres),
-        tuple(waiting),
-        chains,
-        data_docs=DATA_DOCS if (site.reported(delivery) / DATA_DOCS).is_file() else "",
-        incident_contact=f"{contact.name} <{contact.email}>",
-    )
+    with site.catalogue.read() as connection:
+        centres = [_progress(connection, ids[centre.id], centre) for centre in site.challenge.centres]
+        modalities, cohort = _facts(site, connection, delivery) if facts else ({}, None)
+        rules = rule_figures(connection, delivery.id, made.LISTED_IDS, _WORDINGS)
+        return made.DeliveryReport(
+            challenge=_challenge(site),
+            centre=site.centre.id,
+            name=site.centre.name,
+            delivery=label,
+            state=delivery.state,
+            at=datetime.now(UTC),
+            sums=_sums(connection, delivery),
+            promises=next(one.promises for one in centres if one.centre == site.centre.id),
+            findings=_groups(label, rules),
+            modalities=modalities,
+            cohort=cohort,
+            centres=tuple(centres),
+            waiting=tuple(w for c in site.challenge.centres for w in _waiting(connection, ids[c.id], c)),
+            chains=_heads(connection, site, delivery),
+            to_correct=files_to_correct(connection, delivery.id, made.SET_ASIDE),
+            language=site.centre.language,
+            data_docs=DATA_DOCS if (site.reported(delivery) / DATA_DOCS).is_file() else "",
+            incident_contact=f"{contact.name} <{contact.email}>",
+        )
 
 
 def centre_feedback(site: Site, label: str) -> made.CentreFeedback:
@@ -76,16 +99,58 @@ def centre_feedback(site: Site, label: str) -> made.CentreFeedback:
     Raises:
         NeedsPerson: the centre has no such delivery.
     """
+    delivery, ids = _begin(site, label)
+    with site.catalogue.read() as connection:
+        rules = rule_figures(connection, delivery.id, made.LISTED_IDS, _WORDINGS, without=_SETTLED)
+        paths = _Paths(site, connection)
+        listed = (files_by_id(connection, rule.listed) for rule in rules)
+        return made.CentreFeedback(
+            challenge=_challenge(site),
+            name=site.centre.name,
+            delivery=label,
+            at=datetime.now(UTC),
+            sums=_sums(connection, delivery),
+            promises=_progress(connection, ids[site.centre.id], site.centre).promises,
+            findings=_groups(label, rules),
+            paths={file.label: paths.of(file) for files in listed for file in files.values()},
+            language=site.centre.language,
+        )
+
+
+def feedback_rows(site: Site, label: str, feedback: made.CentreFeedback) -> Iterator[made.FeedbackRow]:
+    """Every finding of every file, in the order of the feedback's rules, as the catalogue gives them. IDENTIFYING."""
+    delivery = site.delivery(label)
+    with site.catalogue.read() as connection:
+        paths = _Paths(site, connection)
+        for order, group in enumerate(feedback.findings, 1):
+            for file, row in findings_of_rule(connection, delivery.id, group.code, without=_SETTLED):
+                if file is None:
+                    yield made.FeedbackRow(order, _finding(row))
+                else:
+                    yield made.FeedbackRow(order, _finding(row), paths.of(file), file.label, file.state)
+
+
+class _Paths:
+    """The paths of files in the drop; of a member ``<archive>!/<path inside>``. IDENTIFYING."""
+
+    def __init__(self, site: Site, connection: Connection) -> None:
+        self._keys, self._connection = site.keys, connection
+        self._archive = lru_cache(_ARCHIVES)(self._of_id)
+
+    def of(self, file: FileRow) -> str:
+        own = open_path(self._keys, file)
+        return own if file.origin_id is None else f"{self._archive(file.origin_id)}!/{own}"
+
+    def _of_id(self, file_id: int) -> str:
+        return self.of(files_by_id(self._connection, [file_id])[file_id])
+
+
+def _begin(site: Site, label: str) -> tuple[DeliveryRow, Mapping[str, int]]:
+    """The delivery, and the catalogue's ids of all centres of the challenge."""
     delivery = site.delivery(label)
     with site.catalogue.transaction() as connection:
-        files = files_of_delivery(connection, delivery.id)
-        found = findings_of(connection, delivery.id)
-        sums = _sums(connection, delivery, files)
-        promises = _progress(connection, site, site.centre).promises
-    whole = tuple(_finding(row) for row in found if row.file_id is None)
-    to_fix = tuple(_to_fix(site, files, found))
-    at = datetime.now(UTC)
-    return made.CentreFeedback(_challenge(site), site.centre.name, label, at, sums, promises, whole, to_fix)
+        ids = {c.id: ensure_centre(connection, site.challenge.id, c.id) for c in site.challenge.centres}
+    return delivery, ids
 
 
 def _challenge(site: Site) -> made.Challenge:
@@ -97,28 +162,39 @@ def _finding(row: FindingRow) -> Finding:
     return Finding(row.code, row.place, row.count, row.values)
 
 
-def _sums(connection: Connection, delivery: DeliveryRow, files: Sequence[FileRow]) -> made.Sums:
-    archives = {file.origin_id for file in files if file.origin_id}
-    members = sum(file.origin_id is not None for file in files)
-    return made.Sums(len(files) - members, len(archives), members, totals(connection, delivery.id))
+def _groups(label: str, rules: Iterable[RuleFigures]) -> tuple[made.RuleGroup, ...]:
+    """A rule's findings name files, or the delivery."""
+    return made.by_gravity(
+        made.RuleGroup(
+            made.wordings(_finding(row) for row in rule.wordings),
+            rule.count,
+            rule.files or 1,
+            tuple(f"f{file_id}" for file_id in rule.listed) or (label,),
+        )
+        for rule in rules
+    )
 
 
-def _progress(connection: Connection, site: Site, centre: Centre) -> made.CentreProgress:
+def _sums(connection: Connection, delivery: DeliveryRow) -> made.Sums:
+    listed, archives, members = came_from(connection, delivery.id)
+    speaking = of_kind(connection, delivery.id, ADMINISTRATIVE, State.REJECTED)
+    return made.Sums(listed, archives, members, totals(connection, delivery.id), speaking)
+
+
+def _progress(connection: Connection, centre_id: int, centre: Centre) -> made.CentreProgress:
     """What a centre promised and what of it came, over all its deliveries."""
-    came, usable = Counter[str](), Counter[str]()
-    last: date | None = None
-    for delivery in deliveries_of(connection, ensure_centre(connection, site.challenge.id, centre.id)):
-        if delivery.state != "waiting":
-            last = delivery.created_at.date()
-        for file in files_of_delivery(connection, delivery.id):
-            came[str(file.kind)] += file.state not in _REPEATED
-            usable[str(file.kind)] += file.state is State.ACCEPTED
+    came, usable = Counter[str | None](), Counter[str | None]()
+    for kind, state, n in kinds_of_centre(connection, centre_id):
+        came[kind] += n if state not in _REPEATED else 0
+        usable[kind] += n if state is State.ACCEPTED else 0
+    days = [row.created_at.date() for row in deliveries_of(connection, centre_id) if row.state != "waiting"]
+    last: date | None = max(days, default=None)
     promises = tuple(made.Promised(p.kind, p.files, p.by, came[p.kind], usable[p.kind]) for p in centre.promised)
     return made.CentreProgress(centre.id, centre.name, promises, last, centre.agreement.ends)
 
 
-def _waiting(connection: Connection, site: Site, centre: Centre) -> Iterator[made.Waiting]:
-    for delivery in deliveries_of(connection, ensure_centre(connection, site.challenge.id, centre.id)):
+def _waiting(connection: Connection, centre_id: int, centre: Centre) -> Iterator[made.Waiting]:
+    for delivery in deliveries_of(connection, centre_id):
         why = next(iter(findings_of(connection, delivery.id)), None) if delivery.state == "waiting" else None
         if why:
             yield made.Waiting(centre.name, delivery.label, delivery.created_at, _finding(why))
@@ -129,34 +205,33 @@ def _heads(connection: Connection, site: Site, delivery: DeliveryRow) -> tuple[m
     return tuple(made.ChainHead(name, *head(connection, chain)) for name, chain in chains)
 
 
-def _facts(site: Site, delivery: DeliveryRow, files: Sequence[FileRow]) -> tuple[Mapping[str, int], made.Cohort | None]:
+_FACTS = ("file_id", "modality", "subject", "patient_sex", "patient_age_years")
+
+
+def _facts(site: Site, connection: Connection, delivery: DeliveryRow) -> tuple[Mapping[str, int], made.Cohort | None]:
     """Accepted files by modality, and their patients; nothing before the delivery was described."""
-    paths = sorted((site.received(delivery) / "facts").glob("*.parquet"))
-    accepted = [file.id for file in files if file.state is State.ACCEPTED]
-    if not paths or not accepted:
+    shards = sorted((site.received(delivery) / "facts").glob("*.parquet"))
+    if not shards:
         return {}, None
-    from collecte.facts import read_facts  # pandas and Arrow: a second of work that few callers need
+    from collecte.facts import fact_batches  # pandas and Arrow: a second of work that few callers need
 
-    facts = read_facts(paths)
-    facts = facts[facts["file_id"].isin(accepted)]
-    modalities = facts["modality"].dropna().value_counts().to_dict()
-    patients = facts.dropna(subset=["subject"]).groupby("subject")[["patient_sex", "patient_age_years"]].first()
-    pairs = _plain(patients.itertuples(index=False, name=None))
-    return {str(name): int(n) for name, n in modalities.items()}, made.cohort(pairs)
+    modalities, patients = Counter[str](), dict[str, tuple[str | None, float | None]]()
+    for rows in fact_batches(shards, _FACTS):
+        accepted = _accepted(connection, [row["file_id"] for row in rows])
+        for row in rows:
+            if row["file_id"] not in accepted:
+                continue
+            if row["modality"]:
+                modalities[row["modality"]] += 1
+            if row["subject"]:
+                sex, age = patients.get(row["subject"], (None, None))
+                patients[row["subject"]] = (
+                    row["patient_sex"] if sex is None else sex,
+                    row["patient_age_years"] if age is None else age,
+                )
+    threshold = site.challenge.report.smallest_cell
+    return modalities, made.cohort(patients.values(), threshold) if patients else None
 
 
-def _plain(rows: Iterator[tuple[object, object]]) -> Iterator[tuple[str | None, float | None]]:
-    """pandas' missing values as None."""
-    for sex, age in rows:
-        yield (sex if isinstance(sex, str) else None, float(age) if isinstance(age, int | float) else None)
-
-
-def _to_fix(site: Site, files: Sequence[FileRow], found: Sequence[FindingRow]) -> Iterator[made.FileToFix]:
-    by_file: dict[int, list[Finding]] = {}
-    for row in found:
-        if row.file_id is not None:
-            by_file.setdefault(row.file_id, []).append(_finding(row))
-    paths = paths_of(site.keys, files)
-    for file in files:
-        if file.id in by_file:
-            yield made.FileToFix(paths[file.id], file.label, file.state, tuple(by_file[file.id]))
+def _accepted(connection: Connection, ids: Sequence[int]) -> frozenset[int]:
+    return frozenset(file.id for file in files_by_id(connection, ids).values() if file.state is State.ACCEPTED)

@@ -5,13 +5,17 @@ read back and compared; one that lies there from before is replaced. So the step
 after a person decided over the quarantine, or where the centre has thrown it away. Each sending is an event.
 """
 
-from io import BytesIO
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO, cast
 
 from collecte.catalogue import counts_of, take_again
 from collecte.errors import NeedsPerson
-from collecte.report import feedback_csv, feedback_page
-from collecte.steps.documents import centre_feedback
+from collecte.report import feedback_page, write_feedback_csv
+from collecte.steps.documents import centre_feedback, feedback_rows
 from collecte.steps.moving import whole_lease, working
 from collecte.steps.report import figures
 from collecte.steps.site import Site
@@ -34,24 +38,28 @@ def feedback(site: Site, label: str) -> dict[str, int]:
         lease = take_again(site.catalogue, delivery.id, "feedback", 1)
     counts = figures(site, delivery)
     drop = site.centre.drop
-    with working(lease):
-        texts = _texts(site, label)
+    with working(lease), _made(site, label) as files:
         lease.check()
         with open_source(site.connect(drop.connection), drop.path) as source:
-            for name, content in texts.items():
-                source.write(f"{RETOUR}/{label}/{name}", BytesIO(content))
+            for name, content in files.items():
+                source.write(f"{RETOUR}/{label}/{name}", content)
     with lease.finish(counts):
         return counts
 
 
 def write_feedback(site: Site, label: str, folder: Path) -> list[Path]:
-    """The same into a folder of this machine, for somebody to look at; the paths. IDENTIFYING."""
-    try:
-        for name, content in _texts(site, label).items():
-            write_whole(folder / name, content)
-    except OSError:
-        raise NeedsPerson(f"{folder} cannot be written.", "choose a folder that you may write.") from None
-    return [folder / name for name in _names(label)]
+    """The same into a folder of this machine, for somebody to look at; the paths. IDENTIFYING.
+
+    Raises:
+        NeedsPerson: the centre has no such delivery, or the folder cannot be written.
+    """
+    with _made(site, label) as files:
+        try:
+            for name, content in files.items():
+                write_whole(folder / name, content)
+        except OSError:
+            raise NeedsPerson(f"{folder} cannot be written.", "choose a folder that you may write.") from None
+        return [folder / name for name in files]
 
 
 def has_news(site: Site, label: str) -> bool:
@@ -62,11 +70,20 @@ def has_news(site: Site, label: str) -> bool:
     return told != figures(site, delivery)
 
 
-def _names(label: str) -> tuple[str, str]:
-    return f"retour-{label}.html", f"retour-{label}.csv"
+@contextmanager
+def _made(site: Site, label: str) -> Iterator[Mapping[str, BinaryIO]]:
+    """Table and page by their names, each at its start; the page, which people open, comes last.
 
-
-def _texts(site: Site, label: str) -> dict[str, bytes]:
+    The table may be long. It grows in a file without a name, in landing: no kill leaves it there.
+    """
     told = centre_feedback(site, label)
-    page, table = _names(label)
-    return {table: feedback_csv(told).encode(), page: feedback_page(told).encode()}
+    site.landing.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=site.landing) as table:
+        text = TextIOWrapper(table, "utf-8", newline="")
+        write_feedback_csv(text, feedback_rows(site, label, told), told.language)
+        text.flush()
+        table.seek(0)
+        yield {
+            f"retour-{label}.csv": cast("BinaryIO", table),
+            f"retour-{label}.html": BytesIO(feedback_page(told).encode()),
+        }

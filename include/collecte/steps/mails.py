@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from collecte.catalogue import take_again
 from collecte.challenge import Contact
 from collecte.report import centre_mail_text, mail_text
-from collecte.steps.documents import centre_feedback, delivery_report
+from collecte.steps.documents import delivery_report
 from collecte.steps.moving import whole_lease, working
 from collecte.steps.report import figures
 from collecte.steps.site import Site
@@ -56,12 +56,10 @@ def send_mails(site: Site, label: str, send: Callable[[Mail], None]) -> dict[str
 
 def _mails(site: Site, label: str) -> Mapping[str, Mail]:
     """By the step that records its sending; none to nobody."""
-    challenge = site.challenge
+    challenge, report = site.challenge, delivery_report(site, label, facts=False)
     both = {
-        "mail_coordinator": _mail(
-            (challenge.coordinator, *challenge.contacts), mail_text(delivery_report(site, label))
-        ),
-        "mail_centre": _mail(site.centre.contacts, centre_mail_text(centre_feedback(site, label))),
+        "mail_coordinator": _mail((challenge.coordinator, *challenge.contacts), mail_text(report)),
+        "mail_centre": _mail(site.centre.contacts, centre_mail_text(report)),
     }
     return {step: mail for step, mail in both.items() if mail.to}
 

@@ -4,6 +4,7 @@ import errno
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ def report(site: Site, label: str, folder: Path | None = None) -> dict[str, int]
         raise Bug(f"{waiting_files} files of {label} were never judged.")
     page = coordinator_page(delivery_report(site, label))
     try:
-        write_whole((folder or site.reported(delivery)) / "report.html", page.encode())
+        write_whole((folder or site.reported(delivery)) / "report.html", BytesIO(page.encode()))
     except OSError as error:
         name = errno.errorcode.get(error.errno or 0, "unknown")
         raise NeedsPerson(
