@@ -6,7 +6,6 @@ warnings. So nothing but our own exceptions passes it with a message, and warnin
 """
 
 import functools
-import logging
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,11 +14,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+import structlog
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, TriggerRule, task
 from airflow.sdk.exceptions import AirflowException
 
 from collecte.errors import Bug, CollecteError, NeedsPerson, Retry
-from collecte_airflow import ids
+from collecte_airflow import ids, metrics
 from collecte_airflow.failures import tell_error, tell_failure
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-log = logging.getLogger("collecte.task")
+#: Airflow writes a task's log as JSON lines: ``event`` is the sentence, and the fields stand beside it.
+log = structlog.get_logger("collecte.task")
 
 
 class Unexpected(Exception):
@@ -121,36 +122,48 @@ def wall() -> Iterator[None]:
         finally:
             if caught:
                 kinds = ", ".join(sorted({warning.category.__name__ for warning in caught}))
-                log.info("%d warnings of libraries, their text not shown: %s", len(caught), kinds)
+                log.info(f"{len(caught)} warnings of libraries, their text not shown: {kinds}")
 
 
 def tell(what: str, counts: Mapping[str, int]) -> dict[str, int]:
-    """Log counts as one sentence and hand them on: ``tell("Received", {"files": 12})`` logs ``Received: 12 files.``"""
+    """Log counts as one sentence and as fields, send them as metrics, and hand them on:
+    ``tell("Received", {"files": 12})`` logs ``Received: 12 files.``"""
+    at = metrics.place()
     parts = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()]
-    log.info("%s: %s.", what, ", ".join(parts) or "nothing to do")
+    log.info(f"{what}: {', '.join(parts) or 'nothing to do'}.", **at.fields, counts=dict(counts))
+    metrics.count(at, counts)
     return dict(counts)
 
 
 def tell_shards(what: str, refs: "Sequence[ShardRef]") -> list[dict[str, str]]:
-    """Log how many shards of how many deliveries there are, and give them as the next tasks take them."""
+    """Tell how many shards of how many deliveries there are, and give them as the next tasks take them."""
     found = [ref.as_dict() for ref in refs]
     deliveries = ids.deliveries_of(found)
-    log.info("%s: %d shards of %d deliveries (%s).", what, len(found), len(deliveries), ", ".join(deliveries) or "none")
+    counts = {"shards": len(found), "deliveries": len(deliveries)}
+    at = metrics.place()
+    sentence = f"{what}: {len(found)} shards of {len(deliveries)} deliveries ({', '.join(deliveries) or 'none'})."
+    log.info(sentence, **at.fields, deliveries=deliveries, counts=counts)
+    metrics.count(at, counts)
     return found
 
 
 def tell_waiting(waiting: "Iterable[Summary]") -> None:
-    """Log which deliveries are left in the drop, and why."""
-    for delivery in waiting:
-        if delivery.waits:
-            finding = delivery.waits
-            log.info("%s waits: %s: %s %s", delivery.delivery, finding.code, finding.text("en"), finding.remedy("en"))
+    """Tell which deliveries are left in the drop, and why."""
+    at = metrics.place()
+    left = [delivery for delivery in waiting if delivery.waits]
+    for delivery in left:
+        if finding := delivery.waits:
+            sentence = f"{delivery.delivery} waits: {finding.code}: {finding.text('en')} {finding.remedy('en')}"
+            log.info(sentence, **at.fields | {"delivery": delivery.delivery}, finding=finding.code)
+    metrics.level(at, "waiting", len(left))
 
 
 def tell_incident(delivery: str, incident: str) -> None:
-    """Log, as a warning, whom to tell of a data-protection incident; nothing where there is none."""
+    """Tell, as a warning, whom to tell of a data-protection incident; nothing where there is none."""
     if incident:
-        log.warning("%s: %s", delivery, incident)
+        at = metrics.place()
+        log.warning(f"{delivery}: {incident}", **at.fields | {"delivery": delivery})
+        metrics.count(at, {"incidents": 1})
 
 
 def _class_name(error: BaseException) -> str:

@@ -1,11 +1,11 @@
 """What all tasks share: the retries by class of error, the wall, the sentence in the log, the ids."""
 
-import logging
 import warnings
 
 import pytest
 from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowSkipException
+from structlog.testing import capture_logs
 
 from collecte.catalogue import ShardRef
 from collecte.errors import Bug, LeaseLost, NeedsPerson, Retry
@@ -44,14 +44,11 @@ def test_the_text_of_a_library_does_not_pass_the_wall() -> None:
     assert caught.value.__cause__ is None
 
 
-def test_a_warning_of_a_library_is_counted_and_not_shown(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-
-    with tasks.wall():
+def test_a_warning_of_a_library_is_counted_and_not_shown() -> None:
+    with capture_logs() as lines, tasks.wall():
         warnings.warn(f"Invalid value for VR DA: '{SECRET}'", UserWarning, stacklevel=1)
 
-    assert SECRET not in caplog.text
-    assert "1 warnings of libraries" in caplog.text
+    assert [line["event"] for line in lines] == ["1 warnings of libraries, their text not shown: UserWarning"]
 
 
 def test_what_airflow_itself_raises_passes() -> None:
@@ -59,20 +56,22 @@ def test_what_airflow_itself_raises_passes() -> None:
         raise AirflowSkipException
 
 
-def test_counts_are_logged_as_one_sentence(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+def test_counts_are_logged_as_one_sentence_and_as_fields() -> None:
+    counts = {"files": 1214, "bytes_read": 7}
+    with capture_logs() as lines:
+        assert tasks.tell("Received", counts) == counts
+        assert tasks.tell("Received", {}) == {}
+    assert [line["event"] for line in lines] == ["Received: 1,214 files, 7 bytes read.", "Received: nothing to do."]
+    assert [line["counts"] for line in lines] == [counts, {}]
 
-    assert tasks.tell("Received", {"files": 1214, "bytes_read": 7}) == {"files": 1214, "bytes_read": 7}
-    assert "Received: 1,214 files, 7 bytes read." in caplog.text
 
-
-def test_shards_travel_as_ids_and_labels(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-
-    found = tasks.tell_shards("To receive", [ShardRef("d0001/receive/1", "shard 1/1 · 214 files")])
+def test_shards_travel_as_ids_and_labels() -> None:
+    with capture_logs() as lines:
+        found = tasks.tell_shards("To receive", [ShardRef("d0001/receive/1", "shard 1/1 · 214 files")])
 
     assert found == [{"shard": "d0001/receive/1", "label": "shard 1/1 · 214 files"}]
-    assert "To receive: 1 shards of 1 deliveries (d0001)." in caplog.text
+    assert lines[0]["event"] == "To receive: 1 shards of 1 deliveries (d0001)."
+    assert lines[0]["counts"] == {"shards": 1, "deliveries": 1}
     assert ids.deliveries_of(found) == ["d0001"]
     assert ids.shard_of(found[0], "describe") == "d0001/describe/1"
 
