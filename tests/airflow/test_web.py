@@ -1,0 +1,169 @@
+"""Who is shown a delivery's pages, and that nothing but those pages is shown: against Airflow's own authorisation."""
+
+import asyncio
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # Airflow's own, while its server is imported
+    from airflow import settings
+    from airflow.api_fastapi.app import get_auth_manager, init_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from airflow.models import import_all_models
+    from airflow.models.base import Base
+
+    from collecte_airflow.web import app
+
+REPORT = "/reports/demo/arvel/d0001/report.html"
+Get = Callable[..., httpx.Response]
+
+
+class OneCentre(SimpleAuthManager):
+    """An authorisation by DAG, as production has: everybody may see the runs of arvel's collection alone."""
+
+    def is_authorized_dag(self, *, method: Any, user: Any, access_entity: Any = None, details: Any = None) -> bool:
+        asked = (method, access_entity.value if access_entity else None, details.id if details else None)
+        return asked in (("GET", "RUN", "collect__demo__arvel"), ("GET", "TASK_INSTANCE", "collect__demo__arvel"))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[None]:
+    """Airflow's authorisation, and an empty database of its own."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AIRFLOW__CORE__AUTH_MANAGER", f"{__name__}.{OneCentre.__name__}")
+        environment.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "k" * 64)
+        init_auth_manager()
+        import_all_models()
+        Base.metadata.create_all(settings.engine)
+        yield
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of reports, with one delivery of each of two centres; beside it what must not be shown."""
+    for path, text in {
+        "reports/demo/arvel/d0001/report.html": "<p>arvel</p>",
+        "reports/demo/arvel/d0001/data-docs/index.html": "<p>docs</p>",
+        "reports/demo/arvel/d0001/data-docs/style.css": "p {}",
+        "reports/demo/arvel/d0001/.hidden.html": "hidden",
+        "reports/demo/arvel/d0001/page.html.part": "half",
+        "reports/demo/corvane/d0001/report.html": "<p>corvane</p>",
+        "reports/report.html": "no delivery's",
+        "landing/demo/arvel/d0001/f1.html": "secret",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, "utf-8")
+    delivery = tmp_path / "reports/demo/arvel/d0001"
+    (delivery / "link.html").symlink_to(tmp_path / "landing/demo/arvel/d0001/f1.html")
+    (delivery / "out").symlink_to(tmp_path / "landing/demo/arvel/d0001")
+    monkeypatch.setenv("COLLECTE_REPORTS", (tmp_path / "reports").as_uri())
+    monkeypatch.setenv("COLLECTE_CATALOGUE_FILE", str(tmp_path / "not-this-server's"))
+    return delivery
+
+
+@pytest.fixture
+def get(server: None, folder: Path) -> Get:
+    """Ask for a page; logged in, unless ``user`` is None."""
+
+    def get(path: str, user: str | None = "viewer") -> httpx.Response:
+        headers = {}
+        if user:
+            token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=user, role=user))
+            headers["Authorization"] = f"Bearer {token}"
+
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(app=app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+                return await client.get(path, headers=headers)
+
+        return asyncio.run(ask())
+
+    return get
+
+
+@pytest.mark.parametrize(
+    ("page", "content_type"),
+    [
+        ("report.html", "text/html; charset=utf-8"),
+        ("data-docs/index.html", "text/html; charset=utf-8"),
+        ("data-docs/style.css", "text/css; charset=utf-8"),
+    ],
+)
+def test_a_page_is_shown_to_whom_may_see_the_centres_runs(get: Get, page: str, content_type: str) -> None:
+    answer = get(f"/reports/demo/arvel/d0001/{page}")
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == content_type
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none';")
+    assert "http" not in policy
+    assert "script" not in policy
+
+
+def test_nobody_is_shown_anything_without_a_login(get: Get) -> None:
+    assert get(REPORT, user=None).status_code == 401
+    assert get("/task?dag_id=collect__demo__arvel&run_id=r&task_id=find", user=None).status_code == 401
+
+
+def test_who_may_not_see_a_centres_runs_is_refused_its_pages(get: Get) -> None:
+    assert get("/reports/demo/corvane/d0001/report.html").status_code == 403
+    assert get("/reports/other/arvel/d0001/report.html").status_code == 403
+    assert get("/task?dag_id=collect__demo__corvane&run_id=r&task_id=find").status_code == 403
+    assert get("/task?dag_id=collect__demo__arvel&run_id=r&task_id=find").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "link.html",
+        "out/f1.html",
+        ".hidden.html",
+        "page.html.part",
+        "absent.html",
+        "data-docs",
+        "data-docs/",
+        "..%2Fd0001%2Freport.html",
+        "%2e%2e/%2e%2e/corvane/d0001/report.html",
+        "..%2f..%2fcorvane%2fd0001%2freport.html",
+        "....//report.html",
+        "%2Fetc%2Fhostname.html",
+        "report.html%00.css",
+        "data-docs%5C..%5Creport.html",
+    ],
+)
+def test_only_plain_files_of_the_delivery_are_shown(get: Get, page: str) -> None:
+    assert get(f"/reports/demo/arvel/d0001/{page}").status_code in (403, 404)
+
+
+@pytest.mark.parametrize(
+    "path", ["demo/arvel/../report.html", "demo/arvel/%2e%2e/report.html", "demo/arvel//report.html"]
+)
+def test_no_page_stands_outside_of_a_delivery(get: Get, path: str) -> None:
+    assert get(f"/reports/{path}").status_code in (403, 404)
+
+
+def test_it_shows_a_page_that_was_written_anew(get: Get, folder: Path) -> None:
+    assert get(REPORT).text == "<p>arvel</p>"
+    (folder / "report.html").write_text("<p>later</p>", "utf-8")
+    assert get(REPORT).text == "<p>later</p>"
+
+
+def test_it_needs_no_other_setting_than_the_folder_of_reports(get: Get) -> None:
+    assert not Path(os.environ["COLLECTE_CATALOGUE_FILE"]).exists()
+    assert get(REPORT).status_code == 200
+
+
+def test_of_a_task_that_has_not_failed_it_says_that_there_is_nothing_to_press(get: Get) -> None:
+    answer = get("/task?dag_id=collect__demo__arvel&run_id=r&task_id=find&map_index={MAP_INDEX}")
+
+    assert "Nothing: this task has not failed." in answer.text
+    assert answer.headers["content-security-policy"].startswith("default-src 'none';")
