@@ -22,7 +22,7 @@ from collecte.formats import Context, nowhere
 from collecte.formats.registry import FORMATS
 from collecte.records import Safe, State
 from collecte.residual import Scanner, compile_scanner
-from collecte.steps.moving import lease_of, paths_of, quarantine, working
+from collecte.steps.moving import lease_of, paths_of, quarantine, require_as_received, working
 from collecte.steps.site import Site
 
 #: A lease is looked at again after so many files.
@@ -108,6 +108,7 @@ def _make(
     made = {}
     for number, file in enumerate(files, 1):
         source, target = received / str(file.landing), own / f"f{file.id}"
+        require_as_received(source, file)
         about = subjects.get(file.id, ())
         made[file.id] = make_file_safe(source, target, str(file.kind), str(file.name), about, context, scanner)
         if made[file.id].sha256:

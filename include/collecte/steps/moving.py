@@ -3,28 +3,93 @@
 import errno
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
-from collecte.catalogue import Change, DeliveryRow, FileRow, Lease, Moves, ShardName, open_path, plan, take, whole
+from collecte.catalogue import (
+    Change,
+    DeliveryRow,
+    FileRow,
+    Lease,
+    Moves,
+    ShardName,
+    open_path,
+    plan,
+    planned,
+    take,
+    whole,
+)
 from collecte.errors import CollecteError, NeedsPerson
 from collecte.findings import Finding
 from collecte.keys import Keys
+from collecte.package import sha256_of
 from collecte.records import State
 from collecte.steps.site import Site
 
+#: What must be done, every shard of it, before a step begins.
+BEFORE = {
+    "unpack": "receive",
+    "harvest": "unpack",
+    "group": "harvest",
+    "make_safe": "group",
+    "describe": "make_safe",
+    "validate": "describe",
+    "accept": "validate",
+    "empty_drop": "accept",
+    "ship": "accept",
+    "commit": "ship",
+}
+#: The steps that are cut by files, and into no shard where there is none.
+CUT = frozenset({"harvest", "make_safe", "describe", "ship"})
+
 
 def lease_of(site: Site, shard: str) -> tuple[DeliveryRow, Lease | dict[str, int]]:
-    """The delivery of a shard, and its lease; or, where the shard is done already, its counts."""
+    """The delivery of a shard, and its lease; or, where the shard is done already, its counts.
+
+    Raises:
+        NeedsPerson: the step before is not done.
+    """
     name = ShardName.parse(shard)
     delivery = site.delivery(name.delivery)
+    _require_before(site, delivery, name.step)
     return delivery, take(site.catalogue, delivery.id, name.step, name.number)
 
 
 def whole_lease(site: Site, label: str, step: str) -> tuple[DeliveryRow, Lease | dict[str, int]]:
     """The same for a step that is one piece of work for the whole delivery."""
     delivery = site.delivery(label)
+    _require_before(site, delivery, step)
     with site.catalogue.transaction() as connection:
         plan(connection, delivery.id, step, [whole([])])
     return delivery, take(site.catalogue, delivery.id, step, 1)
+
+
+def _require_before(site: Site, delivery: DeliveryRow, step: str) -> None:
+    """Hold a step back whose predecessor was left out, or only marked as done where somebody could press that."""
+    before = BEFORE.get(step)
+    with site.catalogue.read() as connection:
+        while before:
+            shards = planned(connection, delivery.id, before)
+            undone = planned(connection, delivery.id, before, unfinished=True)
+            if undone or (not shards and before not in CUT):
+                raise NeedsPerson(
+                    f"{delivery.label} cannot go through {step}: {before} was left out, {len(undone)} shards of it.",
+                    f"clear {before} and what comes after it; marking a task as success does not do its work.",
+                )
+            # What had nothing to do has no shards; then the step that cut it counts.
+            before = None if shards else BEFORE.get(before)
+
+
+def require_as_received(path: Path, file: FileRow) -> None:
+    """Read a file in landing against its SHA-256 on record, before anything is made of it.
+
+    Raises:
+        NeedsPerson: its bytes are others than were received.
+    """
+    if sha256_of(path) != file.sha256:
+        raise NeedsPerson(
+            f"{file.label} in landing no longer has the bytes that were received.",
+            "check the disk of landing, put the file back from the backup, then clear the task.",
+        )
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from collecte.receive import Member, SameBytes, Unpacked, archive_kind, same_byt
 from collecte.receive import unpack as unpack_archive
 from collecte.records import State
 from collecte.steps.find import ADMINISTRATIVE
-from collecte.steps.moving import quarantine, whole_lease, working
+from collecte.steps.moving import quarantine, require_as_received, whole_lease, working
 from collecte.steps.site import Site
 
 #: A shard of harvesting reads headers only.
@@ -61,6 +61,7 @@ def _open_archives(
     for file in files:
         source = received / str(file.landing)
         if file.kind != ADMINISTRATIVE and archive_kind(source):
+            require_as_received(source, file)
             folder = f"x{file.id}.a{attempt}"
             (received / folder).mkdir(exist_ok=True)
             opened[file.id] = (folder, unpack_archive(source, received / folder, site.challenge.archives))
@@ -79,7 +80,8 @@ def _record(
     judged: list[tuple[int, Sequence[Finding]]] = []
     changes = [Change(f.id, State.REJECTED, "DELIVERY-ADMINISTRATIVE") for f in files if f.kind == ADMINISTRATIVE]
     counts["administrative"] = len(changes)
-    bytes_of = {f.id: str(f.sha256) for f in files if f.kind != ADMINISTRATIVE and f.id not in opened}
+    # All empty files are alike, and alike to a marker: each is told that it is empty, and repeats no other.
+    bytes_of = {f.id: str(f.sha256) for f in files if f.size and f.kind != ADMINISTRATIVE and f.id not in opened}
     for archive_id, (folder, unpacked) in opened.items():
         judged.append((archive_id, unpacked.findings))
         if refused(unpacked.findings):
@@ -91,7 +93,7 @@ def _record(
             judged.append((ids[member.number], member.findings))
             if member.is_archive:
                 changes.append(Change(ids[member.number], State.SUPERSEDED, "ARCHIVE-UNPACKED"))
-            elif not refused(member.findings):
+            elif member.size and not refused(member.findings):
                 bytes_of[ids[member.number]] = member.sha256
     for file_id, first, same in _same_bytes(site, delivery, moves, bytes_of):
         judged.append((file_id, [same.finding] if same.finding else []))

@@ -1,0 +1,5 @@
+"""The promises are attacked from outside, on whole installations: the journey's."""
+
+from tests.journey.conftest import make_world, world
+
+__all__ = ["make_world", "world"]
