@@ -153,16 +153,14 @@ def _findings(
         raise Bug(f"expectations/{expected.where} could not be evaluated.")
     if result.success:
         return []
-    scope = rule(expected.code).scope
+    scope, place, values = rule(expected.code).scope, expected.place, expected.values
     if scope in ("delivery", "centre"):
-        return [(None, Finding(expected.code, expected.place, 1, expected.values))]
+        return [(None, Finding(expected.code, place, 1, values))]
     named = _file_ids(result.result["unexpected_index_list"])
     if not named:
         raise Bug(f"expectations/{expected.where} failed and names no file.")
     counts = {file_id: sizes.get(objects[file_id], 1) if scope == "object" else 1 for file_id in named}
-    return [
-        (file_id, Finding(expected.code, expected.place, count, expected.values)) for file_id, count in counts.items()
-    ]
+    return [(file_id, Finding(expected.code, place, count, values)) for file_id, count in counts.items()]
 
 
 def _raised(info: Mapping[str, Any]) -> bool:
