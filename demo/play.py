@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from email.message import EmailMessage
 from pathlib import Path
 
 from rich.console import Console
@@ -16,8 +17,9 @@ from collecte.settings import Settings
 from collecte.steps import Site, open_site
 from collecte.transport import load_endpoint
 from collecte_airflow import ids
-from demo import deliveries
+from demo import deliveries, told
 from demo.airflow import Airflow, Run
+from demo.mail import mails
 from demo.stack import AIRFLOW, Stack, StackError
 from demo.verify import Check, verify
 
@@ -42,8 +44,10 @@ def play(stack: Stack, say: Callable[[str], None]) -> int:
         failed = [line for run in runs if run.state != "success" for line in _failures(airflow, run)]
     say("Airflow has done its part; verifying")
     sites = {centre.id: open_site(CHALLENGE, centre.id, settings) for centre in challenge.centres}
-    checks = [Check("every DAG run ended well", "; ".join(failed)), *verify(sites, laid, _places(stack))]
-    _show(stack, runs, sites.values(), checks)
+    sent = mails(stack.state / "mails")
+    ended = Check("every DAG run ended well", "; ".join(failed))
+    checks = [ended, *verify(sites, laid, _places(stack)), *told.check_told(sites, laid, sent)]
+    _show(stack, runs, list(sites.values()), checks, sent)
     return 0 if all(check.passed for check in checks) else 1
 
 
@@ -88,13 +92,17 @@ def _last_error(log: str) -> str:
 
 
 def _places(stack: Stack) -> list[Path]:
-    """Where a planted identifier would be a leak: Airflow's database and logs, the catalogue, the curated zone."""
+    """Where a planted identifier would be a leak: Airflow's database and logs, the catalogue, the curated zone, what
+    the coordinator reads, and every mail."""
     state = stack.state
     logs = [state / "logs" / f"{component}.log" for component in AIRFLOW]
-    return [state / "airflow", *sorted(state.glob("catalogue.db*")), state / "curated", *logs]
+    folders = [state / name for name in ("airflow", "curated", "reports", "mails")]
+    return [*folders, *sorted(state.glob("catalogue.db*")), *logs]
 
 
-def _show(stack: Stack, runs: Sequence[Run], sites: Iterable[Site], checks: Sequence[Check]) -> None:
+def _show(
+    stack: Stack, runs: Sequence[Run], sites: Sequence[Site], checks: Sequence[Check], sent: Sequence[EmailMessage]
+) -> None:
     console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(_files(sites))
     durations = Table("DAG run", "state", "seconds", title="Airflow")
@@ -105,6 +113,10 @@ def _show(stack: Stack, runs: Sequence[Run], sites: Iterable[Site], checks: Sequ
     for check in checks:
         verified.add_row(check.what, "[green]yes" if check.passed else f"[red]NO: {check.trouble}")
     console.print(verified)
+    console.print(told.table_of_mails(sent))
+    console.print(f"The mails: {stack.state / 'mails'}", soft_wrap=True)
+    for path in told.reports(sites):
+        console.print(f"Report: {path}", soft_wrap=True)
     console.print(f"Airflow's UI: {stack.url}   login: {stack.user}   password: {stack.password}   end it: make down")
 
 
