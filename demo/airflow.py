@@ -10,6 +10,8 @@ import httpx
 from demo.stack import Stack, StackError
 
 ENDED = ("success", "failed")
+#: How often a locked database may answer, each time after its own waiting of seconds.
+_TRIES = 6
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,18 @@ class Airflow:
         self._http.close()
 
     def get(self, path: str, **query: Any) -> Any:
-        return self._http.get(f"/api/v2/{path}", params=query).raise_for_status().json()
+        return self._ask("GET", path, params=query).json()
 
     def text(self, path: str) -> str:
-        return self._http.get(f"/api/v2/{path}", headers={"Accept": "application/x-ndjson"}).raise_for_status().text
+        return self._ask("GET", path, headers={"Accept": "application/x-ndjson"}).text
+
+    def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Ask again where SQLite is locked: Airflow first notes who asked what, and answers 500 where it cannot."""
+        for _ in range(_TRIES):
+            answer = self._http.request(method, f"/api/v2/{path}", **more)
+            if not answer.is_server_error:
+                break
+        return answer.raise_for_status()
 
     def dag_ids(self) -> list[str]:
         return sorted(dag["dag_id"] for dag in self.get("dags", limit=100)["dags"])
@@ -58,7 +68,7 @@ class Airflow:
     def trigger(self, dag_id: str, key: str | None = None, **params: Any) -> Run:
         """Start a run, as the *Trigger* button does."""
         body = {"logical_date": None, "conf": params, "partition_key": key}
-        return _run(self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body).raise_for_status().json())
+        return _run(self._ask("POST", f"dags/{dag_id}/dagRuns", json=body).json())
 
     def refuses(self, dag_id: str, **params: Any) -> bool:
         """Whether a run with these parameters is refused before it starts."""
@@ -71,6 +81,12 @@ class Airflow:
 
     def runs(self, dag_id: str) -> list[Run]:
         return [_run(raw) for raw in self.get(f"dags/{dag_id}/dagRuns", limit=100)["dag_runs"]]
+
+    def clear(self, run: Run, only_failed: bool = False, but: Sequence[str] = ()) -> None:
+        """Have every task of a run done again, as the *Clear* button does; only its failed ones; all but these."""
+        ids = sorted({task["task_id"] for task in self.tasks(run)} - set(but))
+        body = {"dry_run": False, "dag_run_id": run.run_id, "only_failed": only_failed, "task_ids": ids}
+        self._ask("POST", f"dags/{run.dag_id}/clearTaskInstances", json=body)
 
     def tasks(self, run: Run) -> list[dict[str, Any]]:
         """The task instances of a run, in the order in which they started."""
@@ -100,6 +116,37 @@ class Airflow:
                 errors = "\n".join(self.import_errors())
                 raise StackError(f"Airflow has not read {', '.join(sorted(missing))} in {patience_s:.0f} s.\n{errors}")
             time.sleep(0.5)
+
+    def wait_for_task(
+        self, dag_id: str, task_id: str, try_number: int = 1, patience_s: float = 120
+    ) -> tuple[Run, dict[str, Any]]:
+        """Wait until this try of a task has a process, in whichever run of the DAG; the task and its run.
+
+        Raises:
+            StackError: the time is over.
+        """
+        until = time.monotonic() + patience_s
+        while time.monotonic() < until:
+            for run in self.runs(dag_id):
+                for task in self.tasks(run) if run.state == "running" else ():
+                    begun = (task["task_id"], task["try_number"], task["state"]) == (task_id, try_number, "running")
+                    if begun and task["pid"]:
+                        return run, task
+            time.sleep(0.1)
+        raise StackError(f"{dag_id} has not begun try {try_number} of {task_id} in {patience_s:.0f} s.")
+
+    def wait_for_runs(self, dag_id: str, count: int, patience_s: float = 120) -> list[Run]:
+        """Wait until the DAG has so many runs, or more; all of them, the oldest first.
+
+        Raises:
+            StackError: the time is over.
+        """
+        until = time.monotonic() + patience_s
+        while len(found := self.runs(dag_id)) < count:
+            if time.monotonic() > until:
+                raise StackError(f"{dag_id} has {len(found)} runs and not {count} after {patience_s:.0f} s.")
+            time.sleep(0.2)
+        return found
 
     def wait_for_import_errors(self, patience_s: float = 120) -> list[str]:
         """The texts of the import-error banner, once there are any; empty where the time is over."""

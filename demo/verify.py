@@ -4,7 +4,6 @@ remains."""
 import csv
 import hashlib
 import io
-import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,8 +16,7 @@ from collecte.steps import Site
 from collecte.steps.moving import paths_of
 from collecte.transport import open_destination
 from demo.deliveries import Deposit, planted
-
-_CHUNK = 1 << 22
+from demo.search import contents, search
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def verify(sites: Mapping[str, Site], laid: Mapping[str, Deposit], places: Itera
     checks.append(Check("the audit chain holds", "; ".join(map(str, broken))))
     words = sorted(set(planted(laid)))
     shipped = [(key, content) for site in sites.values() for key, content in _objects(site)]
-    found = [*search(words, _files(places)), *search(words, ((key, (content,)) for key, content in shipped))]
+    found = [*search(words, contents(places)), *search(words, ((key, (content,)) for key, content in shipped))]
     looked = f"{len(words)} planted identifiers stand nowhere outside drop and landing"
     checks.append(Check(looked, "; ".join(sorted(set(found))[:10])))
     return checks
@@ -63,51 +61,6 @@ def states(site: Site) -> Iterator[tuple[str, str, str | None]]:
             paths = paths_of(site.keys, files)
             for file in files:
                 yield paths[file.id], file.state.value, file.reason
-
-
-def search(words: Iterable[str], contents: Iterable[tuple[str, Iterable[bytes]]]) -> Iterator[str]:
-    """Where any of the words stands: ``<place> holds <its digest>``; in UTF-8, Latin-1 and UTF-16, in any case.
-
-    The digest, not the word: what this prints ends in a terminal and in a log.
-    """
-    needles = {needle: word for word in words for needle in _writings(word)}
-    longest = max(map(len, needles), default=1)
-    for place, chunks in contents:
-        tail = b""
-        for chunk in chunks:
-            window = tail + _lower(chunk)
-            for needle, word in needles.items():
-                if needle in window:
-                    yield f"{place} holds planted identifier {hashlib.sha256(word.encode()).hexdigest()[:8]}"
-            tail = window[-longest:]
-
-
-def _writings(word: str) -> set[bytes]:
-    plain = "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
-    forms = {form(word) for form in (str.lower, str.upper)} | {plain.lower()}
-    encoded = set()
-    for text in forms:
-        for encoding in ("utf-8", "latin-1", "utf-16-le", "utf-16-be"):
-            encoded.add(_lower(text.encode(encoding, "ignore")))
-    return {needle for needle in encoded if len(needle) >= 6}
-
-
-def _lower(content: bytes) -> bytes:
-    """ASCII letters alone change case: the same in every encoding that is looked for."""
-    return content.lower()
-
-
-def _files(places: Iterable[Path]) -> Iterator[tuple[str, Iterable[bytes]]]:
-    for place in places:
-        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.is_file():
-                yield str(path), (os.fsencode(path), *_chunks(path))
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            yield chunk
 
 
 def _ends(site: Site, laid: Deposit) -> str:
