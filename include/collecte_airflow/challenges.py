@@ -32,6 +32,13 @@ def centres(stage: str) -> Iterator[tuple[Challenge, Centre]]:
                 yield challenge, centre
 
 
+def of_installation(stage: str) -> list[Challenge] | None:
+    """All challenges, for the installation's one DAG of ``stage``; None where this parse is to build another DAG."""
+    if _wanted() not in (None, (stage, "", None)):
+        return None
+    return list(load_all(Settings.from_environment().challenges)[0].values())
+
+
 def broken() -> list[ChallengeError]:
     """The files that cannot be used. None where a worker parses: it has a task to run."""
     return [] if _wanted() else load_all(Settings.from_environment().challenges)[1]

@@ -42,8 +42,8 @@ def read_dag_id(identifier: str) -> tuple[str, str, str | None]:
 
 def tags(stage: str, challenge_id: str, centre_id: str | None = None) -> list[str]:
     """The tags by which the UI's list is filtered."""
-    centre = [f"centre:{centre_id}"] if centre_id else []
-    return [f"challenge:{challenge_id}", *centre, f"stage:{stage}"]
+    names = (("centre", centre_id), ("challenge", challenge_id), ("stage", stage))
+    return [f"{name}:{value}" for name, value in names if value]
 
 
 def accepted(challenge_id: str) -> Asset:

@@ -23,7 +23,8 @@ def _configured() -> frozenset[str]:
     challenges, broken = load_all(CHALLENGES)
     assert not broken
     centres = {ids.dag_id("collect", c.id, centre.id) for c in challenges.values() for centre in c.centres}
-    return frozenset(centres | {ids.dag_id(stage, c) for c in challenges for stage in ("check_centre", "ship_hdh")})
+    each = {ids.dag_id(stage, c) for c in challenges for stage in ("check_centre", "ship_hdh")}
+    return frozenset(centres | each | {"housekeeping"})
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def dags(read_dags: Read, parsed: dict[str, Any]) -> Mapping[str, Any]:
     return parsed["dags"]
 
 
-def test_there_is_a_dag_for_each_centre_and_one_to_check_and_one_to_ship_for_each_challenge(
+def test_there_is_a_dag_for_each_centre_two_for_each_challenge_and_one_for_the_installation(
     dags: Mapping[str, Any],
 ) -> None:
     assert set(dags) == _configured()

@@ -32,6 +32,7 @@ def test_the_other_challenges_keep_their_dags(read_dags: Read, challenges: Path)
         "collect__demo__arvel",
         "collect__demo__belcombe",
         "collect__demo__corvane",
+        "housekeeping",
         "ship_hdh__demo",
     ]
 
@@ -49,7 +50,7 @@ def test_adding_a_centre_is_adding_one_block(read_dags: Read, challenges: Path) 
 
 def test_a_worker_builds_its_own_dag_alone(read_dags: Read, challenges: Path) -> None:
     assert list(read_dags(challenges, only="collect__second__belcombe")["dags"]) == ["collect__second__belcombe"]
-    for dag_id in ("ship_hdh__demo", "check_centre__demo"):
+    for dag_id in ("ship_hdh__demo", "check_centre__demo", "housekeeping"):
         assert list(read_dags(challenges, only=dag_id)["dags"]) == [dag_id]
 
 

@@ -18,7 +18,7 @@ import sys
 
 import typer
 
-from collecte.cli import catalogue, centre, challenge, deidentify, docs, journey, key, quarantine
+from collecte.cli import catalogue, centre, challenge, deidentify, docs, housekeeping, journey, key, quarantine
 from collecte.errors import Bug, CollecteError, LeaseLost, NeedsPerson
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ app.command()(journey.validate)
 app.command()(journey.ship)
 app.command()(journey.report)
 app.command()(journey.feedback)
+app.command()(housekeeping.housekeeping)
 app.command(name="docs", hidden=True)(docs.docs)
 
 
