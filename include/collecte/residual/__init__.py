@@ -28,5 +28,6 @@ A DICOM file that cannot be followed to its end is refused (``RESIDUAL-UNREADABL
 
 from collecte.residual.scanner import Scanner, compile_scanner
 from collecte.residual.vocabulary import path_identifiers
+from collecte.residual.words import key_of
 
-__all__ = ["Scanner", "compile_scanner", "path_identifiers"]
+__all__ = ["Scanner", "compile_scanner", "key_of", "path_identifiers"]

@@ -1,6 +1,6 @@
 """The search itself: pieces of a file → candidates of the engine → hits that stand up → findings."""
 
-import unicodedata
+import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -8,25 +8,22 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate, chain
 from pathlib import Path
+from threading import Lock
 
 from collecte.findings import Finding
 from collecte.records import Identifier, IdentifierKind
 from collecte.residual import dates, generic
-from collecte.residual.engine import Engine, literal
-from collecte.residual.folding import fold, fold_text, plain, spellings, wide_views
+from collecte.residual.engine import Engine, compiled, stored
+from collecte.residual.folding import fold, wide_views
 from collecte.residual.judge import REACH, Context, counts
+from collecte.residual.patterns import PIXEL_LENGTH, Pattern, of_dates
 from collecte.residual.pieces import CHUNK_BYTES, Piece, Region, Unreadable, dicom_pieces, file_pieces, is_dicom
 from collecte.residual.text import Block, is_text, subjects_of, text_blocks
-from collecte.residual.tokens import Shape, Token, tokens
+from collecte.residual.words import Words
 
 #: Bytes of the piece before that are looked at again with the next one, and those at a piece's end that wait for it:
 #: the longest token in UTF-16 (128 bytes) and what stands around it fit well within.
 _OVERLAP, _MARGIN = 4096, 512
-#: Characters of the shortest token that is searched in pixel bytes, and of the shortest number there in UTF-16: eight
-#: neighbouring pixels of 16 bits that happen to be the digits of some ID are not rare enough.
-_PIXEL_LENGTH, _PIXEL_WIDE_DIGITS = 8, 12
-#: Different characters that a token must have to be searched in pixel bytes (flat grey is 11111111 somewhere).
-_PIXEL_VARIETY = 3
 #: Bytes of a value that may hold text, beyond which five letters come up by chance.
 _BULKY = 1 << 14
 #: Places that are named for each code; the others are counted in one more finding.
@@ -34,32 +31,11 @@ _PLACES = 10
 #: VRs that hold no free text: no address or telephone number of a form alone.
 _FORMAL = frozenset(("AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"))
 
+#: Where a wide pattern may begin at all: its second character is no line feed, or it has a third. (A UID that was
+#: filled up with a NUL, before the line feed between two values, is no such place.)
+_TWO_BYTES = re.compile(rb"[^\0]\0(?:[^\0\n]|\n\0)")
+
 _CODES: Mapping[IdentifierKind, str] = {kind: f"RESIDUAL-{kind.name.replace('_', '-')}" for kind in IdentifierKind}
-
-
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """What one pattern of an engine stands for: tokens, a generic form, or (``date``) a writing of a birth date.
-    ``length``: bytes it matches, 0 if that varies; ``unit``: bytes of a character."""
-
-    expression: bytes
-    length: int = 0
-    unit: int = 1
-    tokens: tuple[Token, ...] = ()
-    form: IdentifierKind | None = None
-    date: bytes = b""
-
-
-class _Search:
-    """Patterns and their engine."""
-
-    def __init__(self, patterns: Sequence[_Pattern], *, caseless: bool = False) -> None:
-        self._patterns = patterns
-        self._engine = Engine([pattern.expression for pattern in patterns], caseless=caseless)
-
-    def candidates(self, data: bytes) -> Iterator[tuple[_Pattern, int]]:
-        """Each match: its pattern and where it ends."""
-        return ((self._patterns[index], end) for index, end in self._engine.candidates(data))
 
 
 @dataclass(frozen=True)
@@ -118,17 +94,14 @@ class _Hits:
 class Scanner:
     """The identifiers of a whole delivery, ready to be looked for. IDENTIFYING; several threads may use one.
 
-    It cannot be pickled: a process compiles its own (a few seconds for 20,000 identifiers).
+    It cannot be pickled: a process opens its own, which takes no time where its files are there already.
     """
 
-    def __init__(self, identifiers: Iterable[Identifier]) -> None:
-        everything = frozenset(identifiers)
-        self._births: dict[str, frozenset[str]] = _births(everything)
-        wanted = _wanted(everything)
-        forms = [_Pattern(expression, form=kind) for kind, expression in generic.PROPOSALS.items()]
-        self._bytes = _Search([*_token_patterns(wanted), *forms])
-        self._pixels = _Search([*_pixel_patterns(wanted), *_exact_patterns(everything, wanted)], caseless=True)
-        self._dates = lru_cache(maxsize=64)(_date_search)
+    def __init__(self, words: Words, folder: Path | None) -> None:
+        self._words, self._folder = words, folder
+        self._dates = lru_cache(maxsize=64)(lambda born: compiled(of_dates(born)))
+        self._opened: dict[str, Engine] = {}
+        self._lock = Lock()
 
     def __repr__(self) -> str:
         return "Scanner(…)"
@@ -144,7 +117,7 @@ class Scanner:
             OSError: the file cannot be read.
         """
         hits = _Hits()
-        born = frozenset(date for subject in subjects for date in self._births.get(subject, ()))
+        born = frozenset(date for subject in subjects for date in self._words.births(subject))
         if is_dicom(path):
             try:
                 self._scan_pieces(dicom_pieces(path), born, hits)
@@ -159,7 +132,7 @@ class Scanner:
     def _scan_pieces(self, pieces: Iterable[Piece], born: frozenset[str], hits: _Hits) -> None:
         for view in _views(pieces):
             pixel = view.pieces[0].region is Region.PIXEL
-            self._search(self._pixels if pixel else self._bytes, born, view, hits)
+            self._search(born, view, hits, pixel=pixel)
             if not pixel:
                 for piece in view.pieces:
                     self._search_wide(piece, born, hits)
@@ -168,7 +141,7 @@ class Scanner:
         """Look again at UTF-16 with combining accents and ligatures. What was found there is not counted twice."""
         for data in wide_views(piece.data):
             again = _Hits()
-            self._search(self._bytes, born, _View(data, [piece]), again)
+            self._search(born, _View(data, [piece]), again)
             for kind in IdentifierKind:
                 if (kind, piece.place) in again and (kind, piece.place) not in hits:
                     hits.add(kind, piece.place)
@@ -178,11 +151,11 @@ class Scanner:
             folded = Block(fold(block.data), block.first_row)
             piece = Piece(Region.TEXT, "", "", folded.data)
             view = _View(folded.data, [piece])
-            for kind, end in self._found(self._bytes, born, view):
+            for kind, end in self._found(born, view):
                 hits.add(kind, f"row {folded.row(end - 1)}")
             for data in wide_views(block.data):
                 again = Block(data, block.first_row)
-                for kind, end in self._found(self._bytes, born, _View(data, [piece])):
+                for kind, end in self._found(born, _View(data, [piece])):
                     if (kind, place := f"row {again.row(end - 1)}") not in hits:
                         hits.add(kind, place)
             if not born:
@@ -190,25 +163,28 @@ class Scanner:
 
     def _rows_of_their_own(self, folded: Block, hits: _Hits) -> None:
         """Birth dates in rows that carry their subject's pseudonym."""
-        if not self._births or b"sub-" not in folded.data:
+        if not self._words.has_births or b"sub-" not in folded.data:
             return
         row = folded.first_row
         for record in folded.records():
             for subject in subjects_of(record):
-                for date in self._births.get(subject, ()):
+                for date in self._words.births(subject):
                     if count := dates.occurrences(date, record):
                         hits.add(IdentifierKind.BIRTH_DATE, f"row {row}", count)
             row += 1
 
-    def _search(self, search: _Search, born: frozenset[str], view: _View, hits: _Hits) -> None:
-        for kind, end in self._found(search, born, view):
+    def _search(self, born: frozenset[str], view: _View, hits: _Hits, *, pixel: bool = False) -> None:
+        for kind, end in self._found(born, view, pixel=pixel):
             hits.add(kind, view.at(end)[0].place)
 
-    def _found(self, search: _Search, born: frozenset[str], view: _View) -> list[tuple[IdentifierKind, int]]:
+    def _found(self, born: frozenset[str], view: _View, *, pixel: bool = False) -> list[tuple[IdentifierKind, int]]:
         """The hits of a view that stand up: each kind and where it ends, overlapping ones of a kind taken as one."""
-        candidates = search.candidates(view.data)
+        engines = [self._engine("pixels" if pixel else "narrow")]
+        if not pixel and _TWO_BYTES.search(view.data):
+            engines.append(self._engine("wide"))
         if born:
-            candidates = chain(candidates, self._dates(born).candidates(view.data))
+            engines.append(self._dates(born))
+        candidates = chain.from_iterable(engine.candidates(view.data) for engine in engines)
         spans = sorted(
             {
                 (kind, end - length, end)
@@ -225,91 +201,27 @@ class Scanner:
                 found.append((kind, end))
         return found
 
-
-def compile_scanner(identifiers: Iterable[Identifier]) -> Scanner:
-    """A scanner for the identifiers of a whole delivery. About a second for 20,000 of them."""
-    return Scanner(identifiers)
-
-
-def _wanted(identifiers: Iterable[Identifier]) -> list[Token]:
-    """Their tokens, in one order whatever the set's: the same delivery compiles to the same databases."""
-    found = {token for identifier in identifiers for token in tokens(identifier)}
-    return sorted(found, key=lambda token: (token.text, token.kind, token.weak, token.phrases))
+    def _engine(self, name: str) -> Engine:
+        """An engine, compiled when it is first needed: tables need one of three."""
+        with self._lock:
+            if name not in self._opened:
+                path = self._folder and self._folder / f"{name}.db"
+                self._opened[name] = stored(path, getattr(self._words, name), caseless=name == "pixels")
+            return self._opened[name]
 
 
-def _births(identifiers: Iterable[Identifier]) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
-    for identifier in identifiers:
-        if identifier.kind is IdentifierKind.BIRTH_DATE and identifier.subject and dates.writings(identifier.value):
-            found.setdefault(identifier.subject, set()).add(identifier.value)
-    return {subject: frozenset(values) for subject, values in found.items()}
+def compile_scanner(identifiers: Iterable[Identifier], folder: Path | None = None) -> Scanner:
+    """A scanner for the identifiers of a whole delivery, which are taken one at a time. About a second for 20,000 of
+    them, and memory that does not grow with their number.
 
+    ``folder`` keeps what is made of them (None: memory does, and then it grows): whoever names it again, in this
+    process or another, has it at once, and ``identifiers`` are not looked at. So it must be the folder of these alone:
+    see :func:`key_of`.
 
-def _token_patterns(wanted: Iterable[Token]) -> Iterator[_Pattern]:
-    """Patterns for folded bytes: each spelling, in one byte a character and in two."""
-    literals: dict[bytes, list[Token]] = {}
-    for token in wanted:
-        if token.shape is Shape.PHRASE and len(token.text) < 4:
-            yield from (_phrase_pattern(token, words, unit) for words in token.phrases for unit in (1, 2))
-        else:
-            for spelling in spellings(token.text):
-                literals.setdefault(spelling, []).append(token)
-    for spelling, meant in sorted(literals.items()):
-        yield _Pattern(literal(spelling), len(spelling), 1, tuple(meant))
-        if len(spelling) > 1:
-            yield _Pattern(literal(spelling, wide=True), 2 * len(spelling) - 1, 2, tuple(meant))
-
-
-def _phrase_pattern(token: Token, words: tuple[bytes, ...], unit: int) -> _Pattern:
-    """A phrase of short words, searched whole: alone, its words are everywhere."""
-    between = b"[^a-z0-9]{1,%d}" % (4 * unit)
-    return _Pattern(between.join(literal(word, wide=unit == 2) for word in words), 0, unit, (token,))
-
-
-def _pixel_patterns(wanted: Iterable[Token]) -> Iterator[_Pattern]:
-    """Patterns for pixel bytes, in either case: there is no telling what is text, so only what is long enough."""
-    literals: dict[bytes, list[Token]] = {}
-    for token in wanted:
-        if len(token.text) >= _PIXEL_LENGTH and len(set(token.text)) >= _PIXEL_VARIETY and not token.weak:
-            literals.setdefault(token.text, []).append(token)
-    for text, meant in sorted(literals.items()):
-        yield _Pattern(literal(text), len(text), 1, tuple(meant))
-        if not text.isdigit() or len(text) >= _PIXEL_WIDE_DIGITS:
-            yield _Pattern(literal(text, wide=True), 2 * len(text) - 1, 2, tuple(meant))
-
-
-def _exact_patterns(identifiers: Iterable[Identifier], wanted: Iterable[Token]) -> Iterator[_Pattern]:
-    """Patterns for pixel bytes of words with accents, as they were written, in either case, in the usual encodings."""
-    long = {token.text: token for token in wanted if len(token.text) >= _PIXEL_LENGTH and not token.weak}
-    written = {
-        word for identifier in identifiers if not identifier.value.isascii() for word in _accented(identifier.value)
-    }
-    for word in sorted(written):
-        token = long.get(plain(fold_text(word)))
-        for raw in _encodings(word) if token else ():
-            yield _Pattern(literal(raw), len(raw), 1, (token,) if token else ())
-
-
-def _accented(value: str) -> Iterator[str]:
-    cleaned = "".join(c if c.isalnum() or unicodedata.combining(c) else " " for c in value)
-    return (word for word in cleaned.split() if not word.isascii())
-
-
-def _encodings(word: str) -> frozenset[bytes]:
-    forms = {
-        unicodedata.normalize(n, w) for n in ("NFC", "NFD") for w in (word, word.lower(), word.upper(), word.title())
-    }
-    names = ("utf-8", "cp1252", "utf-16-le", "utf-16-be")
-    return frozenset(raw for form in forms for name in names if len(raw := form.encode(name, "ignore")) >= len(word))
-
-
-def _date_search(born: frozenset[str]) -> _Search:
-    """Patterns for the writings of birth dates: of the subjects of one file."""
-    writings = sorted({writing for date in born for writing in dates.writings(date)})
-    return _Search(
-        [_Pattern(literal(w), len(w), 1, date=w) for w in writings]
-        + [_Pattern(literal(w, wide=True), 2 * len(w) - 1, 2, date=w) for w in writings]
-    )
+    Raises:
+        OSError: the folder cannot be written or read.
+    """
+    return Scanner(Words(identifiers, folder and folder / "words.db"), folder)
 
 
 def _views(pieces: Iterable[Piece]) -> Iterator[_View]:
@@ -349,7 +261,7 @@ def _long_view(piece: Piece, overlap: bytes, more: bool) -> _View:
     return _View(fold(raw), (piece,), len(fold(overlap)) - _MARGIN - 8, more)
 
 
-def _confirmed(pattern: _Pattern, end: int, view: _View) -> Iterator[tuple[IdentifierKind, int]]:
+def _confirmed(pattern: Pattern, end: int, view: _View) -> Iterator[tuple[IdentifierKind, int]]:
     """The kinds as which a candidate counts, each with the bytes that it covers."""
     piece, first, last = view.at(end)
     start = end - pattern.length
@@ -361,7 +273,7 @@ def _confirmed(pattern: _Pattern, end: int, view: _View) -> Iterator[tuple[Ident
         return
     context = _context(view.data, start, end, pattern.unit, piece, first, last)
     if pattern.date:
-        long_enough = piece.region in (Region.TEXT, Region.BINARY) or len(pattern.date) >= _PIXEL_LENGTH
+        long_enough = piece.region in (Region.TEXT, Region.BINARY) or len(pattern.date) >= PIXEL_LENGTH
         if long_enough and piece.vr != "UI" and dates.stands(context.before, pattern.date, context.after):
             yield IdentifierKind.BIRTH_DATE, pattern.length
         return
