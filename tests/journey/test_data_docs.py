@@ -6,27 +6,21 @@ from demo.verify import search
 from tests.journey.conftest import World
 
 
-def test_data_docs_stand_beside_the_reports_and_name_nobody(world: World) -> None:
+def test_data_docs_stand_whole_beside_the_reports_and_name_nobody(world: World) -> None:
     laid = deposit(world.challenge, world.connect)
+    reports = world.folder / "reports" / "demo"
+    killed = reports / "arvel" / "d0001" / "data-docs" / "index.html.7.part"
+    killed.parent.mkdir(parents=True)
+    killed.write_text("<!doctype html><p>hal")  # what a killed attempt left
     for site in world.sites.values():
         steps.run(site)
-    pages = sorted((world.folder / "reports").rglob("*data-docs*/*"))
-    assert [str(page.relative_to(world.folder / "reports" / "demo")) for page in pages] == [
+    pages = sorted(reports.rglob("*data-docs*/*"))
+    assert [str(page.relative_to(reports)) for page in pages] == [
         f"{centre}/d0001/data-docs/index.html" for centre in world.sites
     ]
     for page in pages:
         content = page.read_bytes()
         assert b"expectations: " in content
+        assert content.rstrip().endswith(b"</html>")
         assert list(search(planted(laid), [(page.parts[-4], [content])])) == []
         assert not any(path.encode() in content for delivery in laid.values() for path in delivery.files)
-
-
-def test_what_a_killed_attempt_left_half_written_gives_way_to_the_page(world: World) -> None:
-    site = world.site("arvel")
-    deposit(world.challenge, world.connect)
-    folder = world.folder / "reports" / "demo" / "arvel" / "d0001" / "data-docs"
-    folder.mkdir(parents=True)
-    (folder / "index.html.7.part").write_text("<!doctype html><p>hal")
-    steps.run(site)
-    assert [path.name for path in folder.iterdir()] == ["index.html"]
-    assert (folder / "index.html").read_text("utf-8").rstrip().endswith("</html>")
