@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from airflow.exceptions import AirflowException
+from airflow.sdk import DAG
 
 from collecte.errors import Bug, NeedsPerson, Retry
 from collecte_airflow import notifiers
-from collecte_airflow.failures import SILENT, Failure, failure_of, press_for
+from collecte_airflow.failures import SILENT, XCOM_KEY, Failure, failure_of, press_for, tell_failure
 from collecte_airflow.tasks import Unexpected, wall
 from demo.mail import Folder, mails
 from demo.servers import free_ports
@@ -185,3 +187,71 @@ def test_each_error_is_logged_in_lines_that_the_page_shows_whole(caplog: pytest.
 
 def test_a_task_that_said_nothing_is_told_of_all_the_same() -> None:
     assert [heading for heading, _ in SILENT.sentences] == ["What happened", "To do", "Press"]
+
+
+@dataclass
+class Told:
+    """A task as its callback sees it: what it keeps for its page."""
+
+    dag_id: str = "collect__demo__arvel"
+    run_id: str = "manual__1"
+    task_id: str = "harvest"
+    map_index: int = 2
+    rendered_map_index: str = "d0001 · shard 3/12"
+    kept: dict[str, object] = field(default_factory=dict)
+
+    def xcom_push(self, key: str, value: object) -> None:
+        self.kept[key] = value
+
+
+def _tell(error: BaseException | None) -> Told:
+    told = Told()
+    tell_failure({"exception": error, "ti": told, "dag": DAG("collect__demo__arvel", schedule=None, doc_md=PAGE)})
+    return told
+
+
+def test_a_failure_goes_to_those_on_call_and_names_delivery_and_shard(
+    box: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLLECTE_ON_CALL", "a@demo.example, b@demo.example")
+    told = _tell(NeedsPerson("The disk is full.", "make room."))
+
+    (mail,) = mails(box)
+    assert [address.addr_spec for address in mail["to"].addresses] == ["a@demo.example", "b@demo.example"]
+    assert mail["subject"] == "collect__demo__arvel: harvest failed · d0001 · shard 3/12"
+    assert "Press: Clear: it resumes." in _body(mail)
+    assert "/dags/collect__demo__arvel/runs/manual__1/tasks/harvest/mapped/2/plugin/what-to-press" in _body(mail)
+    assert told.kept[XCOM_KEY] == {"what": "The disk is full.", "to_do": "make room.", "press": "*Clear*: it resumes"}
+
+
+def test_a_mail_that_cannot_be_sent_hides_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _configure(monkeypatch, 1)
+    monkeypatch.setenv("COLLECTE_ON_CALL", "a@demo.example")
+
+    told = _tell(NeedsPerson("The disk is full.", "make room."))
+
+    assert XCOM_KEY in told.kept
+    assert "The mail of this failure could not be sent: The mail server of post" in caplog.text
+
+
+def test_where_nobody_is_on_call_the_log_says_so(
+    box: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("COLLECTE_ON_CALL", raising=False)
+    caplog.set_level("INFO")
+
+    assert XCOM_KEY in _tell(Bug("a sum is wrong")).kept
+    assert mails(box) == []
+    assert "Nobody is on call" in caplog.text
+
+
+@pytest.mark.parametrize("error", [None, SystemExit(1)])
+def test_a_task_that_is_being_ended_leaves_the_telling_to_its_dag(
+    box: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException | None
+) -> None:
+    monkeypatch.setenv("COLLECTE_ON_CALL", "a@demo.example")
+
+    assert _tell(error).kept == {}
+    assert mails(box) == []
