@@ -81,6 +81,8 @@ _DTYPES: Mapping[pa.DataType, object] = {
 
 #: Rows that are held in memory while a shard is written.
 _ROWS_PER_GROUP = 10_000
+#: Rows that a reader of batches holds.
+_ROWS_PER_BATCH = 5000
 
 
 def write_facts(path: Path, rows: Iterable[Mapping[str, Fact]]) -> int:
@@ -126,7 +128,7 @@ def fact_batches(paths: Iterable[Path], columns: Sequence[str]) -> Iterator[list
             with pq.ParquetFile(path) as file:
                 if file.schema_arrow.names != SCHEMA.names:
                     raise _damaged(path)
-                for batch in file.iter_batches(_ROWS_PER_GROUP, columns=list(columns)):
+                for batch in file.iter_batches(_ROWS_PER_BATCH, columns=list(columns)):
                     yield batch.to_pylist()
         except (FileNotFoundError, pa.ArrowException):
             raise _damaged(path) from None

@@ -32,6 +32,7 @@ from collecte_airflow.failures import SILENT, XCOM_KEY, Failure
 CONTENT_TYPES: Mapping[str, str] = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
+    ".csv": "text/csv; charset=utf-8",
     ".svg": "image/svg+xml",
     ".png": "image/png",
     ".json": "application/json",

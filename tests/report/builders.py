@@ -76,6 +76,7 @@ def report(**changes: Any) -> DeliveryReport:
         "waiting": (Waiting("Centre hospitalier imaginaire de Belcombe", "d0002", AT, QUIET),),
         "chains": (ChainHead("d0001", 41, "a1" * 32), ChainHead("demo", 187, "b2" * 32)),
         "to_correct": 42,
+        "table": "findings.csv",
         "data_docs": "data-docs/index.html",
     }
     return DeliveryReport(**(values | changes))

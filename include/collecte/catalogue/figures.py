@@ -109,6 +109,13 @@ def findings_of_rule(
         yield from ((files[row.file_id] if row.file_id is not None else None, row) for row in found)
 
 
+def accepted_among(connection: Connection, ids: Sequence[int]) -> frozenset[int]:
+    """Which of these files, a few thousand at most, are accepted."""
+    file = tables.file.c
+    mine = (file.id.in_(ids), file.state == State.ACCEPTED.value)
+    return frozenset(connection.execute(select(file.id).where(*mine)).scalars())
+
+
 def files_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, FileRow]:
     """Files by their ids: of a few at once."""
     return {row.id: row for row in file_rows(connection, select_files().where(tables.file.c.id.in_(ids)))}

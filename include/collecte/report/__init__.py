@@ -5,7 +5,7 @@ no patient and no original file; the feedback names the files of the one centre 
 """
 
 from collecte.report.coordinator import coordinator_page
-from collecte.report.feedback import feedback_page, write_feedback_csv
+from collecte.report.feedback import feedback_page, write_feedback_csv, write_findings_csv
 from collecte.report.mails import centre_mail_text, mail_text
 from collecte.report.records import (
     LISTED_IDS,
@@ -50,4 +50,5 @@ __all__ = [
     "state_table",
     "wordings",
     "write_feedback_csv",
+    "write_findings_csv",
 ]

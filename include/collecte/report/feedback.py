@@ -35,23 +35,31 @@ def write_feedback_csv(out: TextIO, rows: Iterable[FeedbackRow], language: Langu
     As Excel reads it: a byte-order mark, CRLF, semicolons (in English commas). A cell that a spreadsheet would compute
     begins with an apostrophe. ``out``: UTF-8, opened with ``newline=""``.
     """
-    t = Tongue(language)
+    _write_csv(out, rows, Tongue(language), _COLUMNS)
+
+
+def write_findings_csv(out: TextIO, rows: Iterable[FeedbackRow]) -> None:
+    """All findings of a delivery for the coordinator, in French, likewise; of the files only our numbers."""
+    _write_csv(out, rows, Tongue("fr"), tuple(column for column in _COLUMNS if column != "file"))
+
+
+def _write_csv(out: TextIO, rows: Iterable[FeedbackRow], t: Tongue, columns: Iterable[str]) -> None:
     out.write("\ufeff")
-    separator = ";" if language == "fr" else ","
+    separator = ";" if t.language == "fr" else ","
     writer = csv.writer(out, delimiter=separator, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    writer.writerow(t(f"csv.{column}") for column in _COLUMNS)
+    writer.writerow(t(f"csv.{column}") for column in columns)
     for row in rows:
-        cells = (
-            str(row.order),
-            t(f"severity.{row.finding.severity}"),
-            visible(row.path) if row.label else t("feedback.whole"),
-            row.finding.text(language),
-            row.finding.remedy(language),
-            t(f"state.{row.state}") if row.state else "",
-            row.label,
-            row.finding.code,
-        )
-        writer.writerow(_cell(text) for text in cells)
+        cells = {
+            "order": str(row.order),
+            "severity": t(f"severity.{row.finding.severity}"),
+            "file": visible(row.path) if row.label else t("feedback.whole"),
+            "what": row.finding.text(t.language),
+            "remedy": row.finding.remedy(t.language),
+            "state": t(f"state.{row.state}") if row.state else "",
+            "number": row.label,
+            "code": row.finding.code,
+        }
+        writer.writerow(_cell(cells[column]) for column in columns)
 
 
 def _cell(text: str) -> str:

@@ -245,8 +245,9 @@ class DeliveryReport:
 
     ``at``: aware; ``today`` is its day in Paris. ``state``: the delivery's. ``modalities``: accepted DICOM files by
     Modality. ``centres``: all of the challenge, and ``waiting`` their deliveries that are not collected yet.
-    ``to_correct``: files that the centre should mend. ``language``: of the centre's mail. ``data_docs``: relative link
-    to the checks' page, or empty. ``incident_contact``: whom to tell, where a finding is an incident.
+    ``to_correct``: files that the centre should mend. ``language``: of the centre's mail. ``table``, ``data_docs``:
+    relative links to the table of all findings and to the checks' page, or empty. ``incident_contact``: whom to tell,
+    where a finding is an incident.
     """
 
     challenge: Challenge
@@ -265,13 +266,14 @@ class DeliveryReport:
     chains: tuple[ChainHead, ...]
     to_correct: int = 0
     language: Language = "fr"
+    table: str = ""
     data_docs: str = ""
     incident_contact: str = ""
 
     def __post_init__(self) -> None:
         _label(self.delivery)
-        if ":" in self.data_docs or self.data_docs.startswith("/"):
-            raise Bug("The link to the checks' page must be relative.")
+        if any(":" in link or link.startswith("/") for link in (self.table, self.data_docs)):
+            raise Bug("The links to what lies beside the report must be relative.")
 
 
 @dataclass(frozen=True)
@@ -298,8 +300,8 @@ class CentreFeedback:
 
 @dataclass(frozen=True)
 class FeedbackRow:
-    """One finding of one file, as the centre's table names it. IDENTIFYING: ``path``. ``order``: of its rule, from 1;
-    ``path``, ``label`` and ``state`` are empty for a finding of the whole delivery.
+    """One finding of one file, as a table has it. ``order``: of its rule, from 1; ``label`` and ``state`` are empty for
+    a finding of the whole delivery. IDENTIFYING: ``path``, which is empty in the coordinator's table.
     """
 
     order: int

@@ -68,7 +68,8 @@ class Tongue:
 
     def percent(self, part: int, whole: int) -> str:
         """A share; nothing of nothing is a dash."""
-        return str(format_percent(part / whole, "#,##0.0\u00a0%", locale=self.locale)) if whole else "–"
+        form = "#,##0.0\u00a0%" if self.language == "fr" else "#,##0.0%"
+        return str(format_percent(part / whole, form, locale=self.locale)) if whole else "–"
 
     def or_other(self, group: str, name: str, other: str) -> str:
         """The text of ``group.name``, or of ``other`` where there is none: what a file says is never repeated."""

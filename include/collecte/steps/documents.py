@@ -5,7 +5,7 @@ files for each rule, and one small entry for each patient.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
@@ -27,6 +27,7 @@ from collecte.catalogue import (
 )
 from collecte.catalogue.figures import (
     RuleFigures,
+    accepted_among,
     came_from,
     files_by_id,
     files_to_correct,
@@ -40,6 +41,9 @@ from collecte.findings import Finding
 from collecte.records import State
 from collecte.steps.find import ADMINISTRATIVE
 from collecte.steps.site import Site
+
+#: The table of all findings, in the folder of the report.
+TABLE = "findings.csv"
 
 #: The page of the quality checks, in the folder of the report.
 DATA_DOCS = "data-docs/index.html"
@@ -88,6 +92,7 @@ def delivery_report(site: Site, label: str, *, facts: bool = True) -> made.Deliv
             chains=_heads(connection, site, delivery),
             to_correct=files_to_correct(connection, delivery.id, made.SET_ASIDE),
             language=site.centre.language,
+            table=TABLE if rules else "",
             data_docs=DATA_DOCS if (site.reported(delivery) / DATA_DOCS).is_file() else "",
             incident_contact=f"{contact.name} <{contact.email}>",
         )
@@ -118,16 +123,26 @@ def centre_feedback(site: Site, label: str) -> made.CentreFeedback:
 
 
 def feedback_rows(site: Site, label: str, feedback: made.CentreFeedback) -> Iterator[made.FeedbackRow]:
-    """Every finding of every file, in the order of the feedback's rules, as the catalogue gives them. IDENTIFYING."""
+    """Every finding that the feedback counts, in the order of its rules, as the catalogue gives them. IDENTIFYING."""
     delivery = site.delivery(label)
     with site.catalogue.read() as connection:
         paths = _Paths(site, connection)
         for order, group in enumerate(feedback.findings, 1):
             for file, row in findings_of_rule(connection, delivery.id, group.code, without=_SETTLED):
-                if file is None:
-                    yield made.FeedbackRow(order, _finding(row))
-                else:
-                    yield made.FeedbackRow(order, _finding(row), paths.of(file), file.label, file.state)
+                yield _row(order, row, file, paths.of(file) if file else "")
+
+
+def report_rows(site: Site, label: str, report: made.DeliveryReport) -> Iterator[made.FeedbackRow]:
+    """Every finding that the report counts, likewise, without a name."""
+    delivery = site.delivery(label)
+    with site.catalogue.read() as connection:
+        for order, group in enumerate(report.findings, 1):
+            for file, row in findings_of_rule(connection, delivery.id, group.code):
+                yield _row(order, row, file, "")
+
+
+def _row(order: int, row: FindingRow, file: FileRow | None, path: str) -> made.FeedbackRow:
+    return made.FeedbackRow(order, _finding(row), path, file.label if file else "", file.state if file else None)
 
 
 class _Paths:
@@ -217,7 +232,7 @@ def _facts(site: Site, connection: Connection, delivery: DeliveryRow) -> tuple[M
 
     modalities, patients = Counter[str](), dict[str, tuple[str | None, float | None]]()
     for rows in fact_batches(shards, _FACTS):
-        accepted = _accepted(connection, [row["file_id"] for row in rows])
+        accepted = accepted_among(connection, [row["file_id"] for row in rows])
         for row in rows:
             if row["file_id"] not in accepted:
                 continue
@@ -231,7 +246,3 @@ def _facts(site: Site, connection: Connection, delivery: DeliveryRow) -> tuple[M
                 )
     threshold = site.challenge.report.smallest_cell
     return modalities, made.cohort(patients.values(), threshold) if patients else None
-
-
-def _accepted(connection: Connection, ids: Sequence[int]) -> frozenset[int]:
-    return frozenset(file.id for file in files_by_id(connection, ids).values() if file.state is State.ACCEPTED)

@@ -4,9 +4,10 @@ import errno
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, cast
 
 from collecte.catalogue import (
     DeliveryRow,
@@ -21,8 +22,8 @@ from collecte.catalogue import (
 from collecte.errors import Bug, NeedsPerson
 from collecte.findings import Finding
 from collecte.records import State
-from collecte.report import coordinator_page
-from collecte.steps.documents import delivery_report
+from collecte.report import coordinator_page, write_findings_csv
+from collecte.steps.documents import TABLE, delivery_report, report_rows
 from collecte.steps.site import Site
 from collecte.zones import write_whole
 
@@ -115,7 +116,8 @@ def _as_dict(finding: Finding) -> dict[str, str]:
 
 
 def report(site: Site, label: str, folder: Path | None = None) -> dict[str, int]:
-    """Write the coordinator's page, ``report.html``, once everything in the delivery was judged; its counts by state.
+    """Write the coordinator's page, ``report.html``, and beside it the table of all findings, once everything in the
+    delivery was judged; its counts by state.
 
     ``folder``: where to, instead of the delivery's folder of reports. Run again, it writes the page anew.
 
@@ -127,16 +129,27 @@ def report(site: Site, label: str, folder: Path | None = None) -> dict[str, int]
     counts = figures(site, delivery)
     if waiting_files := counts.get(State.WAITING):
         raise Bug(f"{waiting_files} files of {label} were never judged.")
-    page = coordinator_page(delivery_report(site, label))
+    _write(site, label, folder or site.reported(delivery))
+    return counts
+
+
+def _write(site: Site, label: str, folder: Path) -> None:
+    """The page last: what it links to is there by then."""
+    told = delivery_report(site, label)
     try:
-        write_whole((folder or site.reported(delivery)) / "report.html", BytesIO(page.encode()))
+        with TemporaryFile() as table:
+            text = TextIOWrapper(table, "utf-8", newline="")
+            write_findings_csv(text, report_rows(site, label, told))
+            text.flush()
+            table.seek(0)
+            write_whole(folder / TABLE, cast("BinaryIO", table))
+        write_whole(folder / "report.html", BytesIO(coordinator_page(told).encode()))
     except OSError as error:
         name = errno.errorcode.get(error.errno or 0, "unknown")
         raise NeedsPerson(
             f"The report of {label} cannot be written ({name}).",
             "make room, and give the user that runs Collecte the right to write there; then run it again.",
         ) from None
-    return counts
 
 
 def figures(site: Site, delivery: DeliveryRow) -> dict[str, int]:
