@@ -31,6 +31,11 @@ def task_page(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
     return f"{_base_url()}/dags/{dag_id}/runs/{quote(run_id, safe='')}/tasks/{task_id}{mapped}/plugin/{TAB}"
 
 
+def report_page(challenge: str, centre: str, delivery: str) -> str:
+    """The whole address of a delivery's report, for a mail."""
+    return f"{_base_url()}{PREFIX}/reports/{challenge}/{centre}/{delivery}/{ReportLink.page}"
+
+
 def mounted(path: str) -> str:
     """The address of a page of ours on Airflow's server, which may itself stand below a path."""
     return f"{urlsplit(_base_url()).path}{PREFIX}{path}"

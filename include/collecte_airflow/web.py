@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
@@ -21,12 +22,14 @@ from airflow.api_fastapi.core_api.security import GetUserDep, get_user, requires
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import RedirectResponse
 from sqlalchemy import select
 
 from collecte.settings import Settings
 from collecte.zones import zone_folder
 from collecte_airflow import ids
 from collecte_airflow.failures import SILENT, XCOM_KEY, Failure
+from collecte_airflow.links import PREFIX
 
 #: What a report may be made of; a file of another kind is not shown.
 CONTENT_TYPES: Mapping[str, str] = {
@@ -51,6 +54,15 @@ HEADERS: Mapping[str, str] = {
 _PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 
 app = FastAPI(title="Collecte", openapi_url=None, docs_url=None, redoc_url=None, dependencies=[Depends(get_user)])
+
+
+@app.exception_handler(HTTPException)
+def refuse(request: Request, refusal: HTTPException) -> Response:
+    """Nothing of why. Whom a mail brought here without a login is led to it first, and then back."""
+    if refusal.status_code == 401 and "text/html" in request.headers.get("accept", ""):
+        asked = f"{request.url.path}?{request.url.query}".rstrip("?")
+        return RedirectResponse(f"{_mounted_below(request)}/api/v2/auth/login?{urlencode({'next': asked})}")
+    return Response(status_code=refusal.status_code, headers=HEADERS)
 
 
 def may_see_collection(request: Request, user: GetUserDep, challenge: str, centre: str) -> None:
@@ -85,6 +97,11 @@ def task(session: SessionDep, dag_id: str, run_id: str, task_id: str, map_index:
     state = session.scalar(select(TaskInstance.state).filter_by(**of_task))
     kept = session.scalar(select(XComModel.value).filter_by(key=XCOM_KEY, **of_task))
     return Response(_page(_said(state, kept)), headers={**HEADERS, "Content-Type": CONTENT_TYPES[".html"]})
+
+
+def _mounted_below(request: Request) -> str:
+    """The path below which Airflow's server stands: empty, or such as ``/airflow``."""
+    return str(request.scope.get("root_path", "")).removesuffix(PREFIX)
 
 
 def _read(folder: Path, parts: Sequence[str]) -> bytes:

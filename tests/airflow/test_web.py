@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -72,8 +73,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def get(server: None, folder: Path) -> Get:
     """Ask for a page; logged in, unless ``user`` is None."""
 
-    def get(path: str, user: str | None = "viewer") -> httpx.Response:
-        headers = {}
+    def get(path: str, user: str | None = "viewer", accept: str = "*/*") -> httpx.Response:
+        headers = {"Accept": accept}
         if user:
             token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=user, role=user))
             headers["Authorization"] = f"Bearer {token}"
@@ -110,8 +111,15 @@ def test_a_page_is_shown_to_whom_may_see_the_centres_runs(get: Get, page: str, c
 
 
 def test_nobody_is_shown_anything_without_a_login(get: Get) -> None:
-    assert get(REPORT, user=None).status_code == 401
+    assert (get(REPORT, user=None).status_code, get(REPORT, user=None).content) == (401, b"")
     assert get("/task?dag_id=collect__demo__arvel&run_id=r&task_id=find", user=None).status_code == 401
+
+
+def test_a_browser_without_a_login_is_led_to_it_and_then_to_the_page(get: Get) -> None:
+    answer = get(REPORT, user=None, accept="text/html,*/*")
+
+    assert answer.status_code == 307
+    assert answer.headers["location"] == f"/api/v2/auth/login?next={quote(REPORT, safe='')}"
 
 
 def test_who_may_not_see_a_centres_runs_is_refused_its_pages(get: Get) -> None:

@@ -172,6 +172,7 @@ def test_mails_count_and_name_no_file() -> None:
         assert "Fichiers reçus : 1 242" in text
         assert not re.search(r"\.dcm|\.csv|DUPONT|\bf\d+\b", text)
     assert "Centres en retard : 1" in mail_text(report())
+    assert "Le rapport complet : https://here/r" in mail_text(report(), "https://here/r")
 
 
 def test_every_text_stands_in_both_languages_and_is_used() -> None:

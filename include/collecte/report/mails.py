@@ -15,8 +15,11 @@ from collecte.report.texts import Tongue
 _FR = Tongue("fr")
 
 
-def mail_text(report: DeliveryReport) -> str:
-    """The coordinator's mail of one delivery; its first line is fit for the subject."""
+def mail_text(report: DeliveryReport, address: str = "") -> str:
+    """The coordinator's mail of one delivery; its first line is fit for the subject.
+
+    ``address``: where the report's page is (a URL); empty: only how to find it is said.
+    """
     today = today_in_paris(report.at)
     counts = {severity: sum(g.findings for g in report.findings if g.severity == severity) for severity in SEVERITIES}
     return _text(
@@ -32,6 +35,7 @@ def mail_text(report: DeliveryReport) -> str:
         _FR("mail.late", n=sum(bool(centre.late(today)) for centre in report.centres)),
         _FR("mail.agreements", n=sum(centre.agreement_due(today) for centre in report.centres)),
         "",
+        *([_FR("mail.address", address=address)] if address else []),
         _FR("mail.open"),
         _FR("mail.confidential"),
     )

@@ -21,26 +21,29 @@ class Mail:
     text: str
 
 
-def mails(site: Site, label: str) -> tuple[Mail, ...]:
+def mails(site: Site, label: str, address: str = "") -> tuple[Mail, ...]:
     """The mails of a delivery: to the coordinator and whom the challenge names beside, and to the centre's contacts.
+
+    ``address``: where the coordinator finds the report's page (a URL).
 
     Raises:
         NeedsPerson: the centre has no such delivery.
     """
-    return tuple(_mails(site, label).values())
+    return tuple(_mails(site, label, address).values())
 
 
-def send_mails(site: Site, label: str, send: Callable[[Mail], None]) -> dict[str, int]:
+def send_mails(site: Site, label: str, send: Callable[[Mail], None], address: str = "") -> dict[str, int]:
     """Send each mail of a delivery that tells what was not told yet: once, and again after its files' counts changed.
 
     ``send`` hands one mail to the server, or raises Retry; the mails before it are then not sent a second time. A
     process that is killed between the server's reply and our record of it sends that one mail twice: better than never.
+    ``address``: as :func:`mails`.
 
     Raises:
         Retry, NeedsPerson: as ``send`` does.
     """
     sent = 0
-    for step, mail in _mails(site, label).items():
+    for step, mail in _mails(site, label, address).items():
         delivery, lease = whole_lease(site, label, step)
         counts = figures(site, delivery)
         if lease == counts:
@@ -54,11 +57,11 @@ def send_mails(site: Site, label: str, send: Callable[[Mail], None]) -> dict[str
     return {"mails": sent}
 
 
-def _mails(site: Site, label: str) -> Mapping[str, Mail]:
+def _mails(site: Site, label: str, address: str) -> Mapping[str, Mail]:
     """By the step that records its sending; none to nobody."""
     challenge, report = site.challenge, delivery_report(site, label, facts=False)
     both = {
-        "mail_coordinator": _mail((challenge.coordinator, *challenge.contacts), mail_text(report)),
+        "mail_coordinator": _mail((challenge.coordinator, *challenge.contacts), mail_text(report, address)),
         "mail_centre": _mail(site.centre.contacts, centre_mail_text(report)),
     }
     return {step: mail for step, mail in both.items() if mail.to}
