@@ -29,7 +29,7 @@ from collecte.challenge import Centre, Challenge
 from collecte_airflow import forms, ids, steps, tasks
 from collecte_airflow.challenges import centres
 from collecte_airflow.failures import tell_silent
-from collecte_airflow.links import DataDocsLink, ReportLink, linked
+from collecte_airflow.links import DataDocsLink, ReportLink, linked, report_page
 from collecte_airflow.notifiers import send_mail
 from collecte_airflow.pages import page, title
 from collecte_airflow.site import site
@@ -115,7 +115,8 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
 
         @delivery_step
         def mail(delivery):
-            return tasks.tell("Told by mail", steps.send_mails(site(*here), delivery, send_mail))
+            address = report_page(*here, delivery)
+            return tasks.tell("Told by mail", steps.send_mails(site(*here), delivery, send_mail, address))
 
         found = find()
         labels = deliveries(found)
