@@ -2,8 +2,9 @@
 
 Each delivery has a chain, and each challenge one into which the deliveries' heads enter (:func:`anchor`). An event's
 hash is SHA-256 over the hash before it and a canonical JSON of its fields. It carries a *leaf* for each file that it
-moved, the first 16 bytes of SHA-256 over salt, id, state before, state after and the SHA-256 as received. The salt
-stands in the file's row alone: with the row erased, its leaf says nothing any more, and the chain still holds.
+moved, the first 16 bytes of SHA-256 over salt, id, state before, state after, the SHA-256 as received and, once it has
+one, that of its safe copy. The salt stands in the file's row alone: with the row erased, its leaf says nothing any
+more, and the chain still holds.
 """
 
 import hashlib
@@ -39,10 +40,10 @@ def delivery_chain(delivery_id: int) -> str:
     return f"delivery:{delivery_id}"
 
 
-def leaf(salt: bytes, file_id: int, before: str, after: str, sha256: str | None) -> bytes:
-    """The 16 bytes by which an event knows one move of one file."""
-    text = f"{file_id}|{before}|{after}|{sha256 or ''}".encode()
-    return hashlib.sha256(salt + text).digest()[:LEAF_BYTES]
+def leaf(salt: bytes, file_id: int, before: str, after: str, sha256: str | None, safe: str | None = None) -> bytes:
+    """The 16 bytes by which an event knows one move of one file. ``safe``: SHA-256 of its safe copy."""
+    text = f"{file_id}|{before}|{after}|{sha256 or ''}" + (f"|{safe}" if safe else "")
+    return hashlib.sha256(salt + text.encode()).digest()[:LEAF_BYTES]
 
 
 def event_hash(

@@ -52,7 +52,7 @@ def _gather(
 ) -> None:
     file = tables.file.c
     rows = connection.execute(
-        select(file.id, file.delivery_id, file.object_id, file.state, file.salt, file.sha256)
+        select(file.id, file.delivery_id, file.object_id, file.state, file.salt, file.sha256, file.safe_sha256)
         .where(file.id.in_(ids))
         .order_by(file.id)
         .with_for_update()
@@ -60,7 +60,7 @@ def _gather(
     if len(rows) != len(ids):
         raise Bug(f"{len(ids) - len(rows)} of {len(ids)} files to erase are not in the catalogue.")
     for row in rows:
-        leaf = audit.leaf(row.salt, row.id, row.state, audit.ERASED, row.sha256)
+        leaf = audit.leaf(row.salt, row.id, row.state, audit.ERASED, row.sha256, row.safe_sha256)
         by_delivery.setdefault(row.delivery_id, {}).setdefault(f"{row.state}>{audit.ERASED}", []).append(leaf)
         if row.object_id is not None:
             objects.add(row.object_id)

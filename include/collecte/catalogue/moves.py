@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from collecte.catalogue import audit, tables
-from collecte.catalogue.engine import chunks, insert_rows, now, take_ids
+from collecte.catalogue.engine import chunks, insert_rows, new_rows, now, take_ids
 from collecte.catalogue.files import NewFile, insert_files
 from collecte.catalogue.states import Change, check, check_delivery
 from collecte.errors import Bug, Retry
@@ -199,6 +199,30 @@ class Moves:
         rows = ({"object_id": object_id, "subject_id": subject} for object_id, subject in pairs)
         insert_rows(self.connection, tables.object_subject, rows, or_ignore=True)
 
+    def link_subjects_of_objects(self) -> dict[str, int]:
+        """Say of every object of the delivery which subjects its files are about; how many ``files`` have a subject,
+        and how many ``objects`` there are.
+        """
+        file, link = tables.file.c, tables.file_subject.c
+        found = (
+            select(file.object_id, link.subject_id)
+            .join_from(tables.file, tables.file_subject, link.file_id == file.id)
+            .where(file.delivery_id == self.delivery_id, file.object_id.is_not(None))
+            .distinct()
+        )
+        insert = new_rows(self.connection, tables.object_subject)
+        self.connection.execute(
+            insert.from_select(["object_id", "subject_id"], found, include_defaults=False).on_conflict_do_nothing()
+        )
+        mine = file.delivery_id == self.delivery_id
+        told = select(link.file_id).where(link.file_id == file.id).exists()
+        files = select(func.count()).select_from(tables.file).where(mine, told)
+        objects = select(func.count(file.object_id.distinct())).where(mine)
+        return {
+            "files": int(self.connection.execute(files).scalar_one()),
+            "objects": int(self.connection.execute(objects).scalar_one()),
+        }
+
     def add_identifiers(
         self, delivery_id: int, keys: Keys, identifiers: Iterable[Identifier], subject_ids: Mapping[str, int]
     ) -> None:
@@ -284,11 +308,12 @@ def record(
     leaves: dict[int, list[bytes]] = {moves.delivery_id: []} if always else {}
     tallies: dict[int, Counter[str]] = {}
     file = tables.file.c
-    columns = select(file.id, file.delivery_id, file.state, file.salt, file.sha256).order_by(file.id)
+    columns = select(file.id, file.delivery_id, file.state, file.salt, file.sha256, file.safe_sha256).order_by(file.id)
     for chunk in chunks(sorted(moves._before)):
         for row in moves.connection.execute(columns.where(file.id.in_(chunk))):
             before = moves._before[row.id]
-            leaves.setdefault(row.delivery_id, []).append(audit.leaf(row.salt, row.id, before, row.state, row.sha256))
+            known = audit.leaf(row.salt, row.id, before, row.state, row.sha256, row.safe_sha256)
+            leaves.setdefault(row.delivery_id, []).append(known)
             tallies.setdefault(row.delivery_id, Counter())[f"{before}>{row.state}"] += 1
     for delivery_id in sorted(leaves):  # in one order, or two transactions could wait for each other
         mine = delivery_id == moves.delivery_id

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, and_, func, not_, select
 
 from collecte.catalogue import tables
 from collecte.catalogue.audit import (
@@ -60,10 +60,10 @@ class _Chain:
 def verify(connection: Connection, challenge_id: str, known: Sequence[Anchor] = ()) -> list[Broken]:
     """Every chain of a challenge that does not hold, with its first broken link; empty where all is well.
 
-    Checked: each hash, each head; that every file's state and SHA-256 are where its leaves lead; that the transitions
-    add up to the files in each state; that each finished shard has its event with its counts; that the challenge's
-    chain holds the deliveries' heads. ``known``: heads from printed reports, which show up a chain that was rewritten
-    as a whole.
+    Checked: each hash, each head; that every file's state, its SHA-256 and that of its safe copy are where its leaves
+    lead; that each receipt is of its file's safe copy, and no shipped file is without; that the transitions add up to
+    the files in each state; that each finished shard has its event with its counts; that the challenge's chain holds
+    the deliveries' heads. ``known``: heads from printed reports, which show up a chain that was rewritten as a whole.
     """
     delivery, centre = tables.delivery.c, tables.centre.c
     ids = connection.execute(
@@ -84,6 +84,7 @@ def verify(connection: Connection, challenge_id: str, known: Sequence[Anchor] = 
             or _check_shards(connection, delivery_id, chain)
             or _check_flows(connection, delivery_id, chain)
             or _check_files(connection, delivery_id, chain)
+            or _check_receipts(connection, delivery_id)
             or _check_known(name, chain, known)
         )
         anchored.pop(name, None)
@@ -191,7 +192,7 @@ def _check_flows(connection: Connection, delivery_id: int, chain: _Chain) -> Bro
 def _check_files(connection: Connection, delivery_id: int, chain: _Chain) -> Broken | None:
     file = tables.file.c
     columns = (
-        select(file.id, file.salt, file.state, file.sha256)
+        select(file.id, file.salt, file.state, file.sha256, file.safe_sha256)
         .where(file.delivery_id == delivery_id)
         .order_by(file.id)
         .execution_options(yield_per=_FILES_AT_ONCE)
@@ -207,16 +208,35 @@ def _check_files(connection: Connection, delivery_id: int, chain: _Chain) -> Bro
 def _wrong_file(row: Row[*tuple[object, ...]], pairs: Sequence[Sequence[str]], chain: _Chain) -> tuple[int, str] | None:
     """Follow a surviving file's leaves from its registration to its state; where they do not lead there, and why."""
     steps = sorted(
-        (seq, before, after, sha256 or "")
+        (seq, before, after, sha256 or "", safe or "")
         for sha256 in {None, row.sha256}
+        for safe in {None, row.safe_sha256}
         for before, after in pairs
-        for seq in chain.leaves.get(leaf(row.salt, row.id, before, after, sha256), ())
+        for seq in chain.leaves.get(leaf(row.salt, row.id, before, after, sha256, safe), ())
     )
-    state, received, at = NEW, "", 0
-    for at, before, after, sha256 in steps:
+    state, received, made, at = NEW, "", "", 0
+    for at, before, after, sha256, safe in steps:
         if before != state or (received and sha256 != received):
             return at, f"file f{row.id} was {state}, not {before}, before it"
-        state, received = after, sha256
+        state, received, made = after, sha256, safe
     if (state, received) != (row.state, row.sha256 or ""):
         return at, f"no event led file f{row.id} to its state {row.state} with its SHA-256"
+    if state != State.WAITING and made != (row.safe_sha256 or ""):  # while it waits it is made safe, and then moves on
+        return at, f"file f{row.id} came to its state {row.state} with another safe copy"
+    return None
+
+
+def _check_receipts(connection: Connection, delivery_id: int) -> Broken | None:
+    """What was shipped is what was accepted: the files, held by the chain, hold the receipts."""
+    file, receipt, delivery = tables.file.c, tables.receipt.c, tables.delivery.c
+    mine = select(file.id).where(file.delivery_id == delivery_id).order_by(file.id).limit(1)
+    same = and_(receipt.sha256 == file.safe_sha256, receipt.size == file.safe_size)
+    other = connection.execute(mine.join(tables.receipt, receipt.file_id == file.id).where(not_(same))).scalar()
+    proved = select(receipt.id).where(receipt.file_id == file.id).exists()
+    shipped = mine.join(tables.delivery, delivery.id == file.delivery_id).where(delivery.state == "shipped")
+    without = connection.execute(shipped.where(file.state == State.ACCEPTED.value, not_(proved))).scalar()
+    if other is not None:
+        return Broken(delivery_chain(delivery_id), 0, f"the receipt of file f{other} is of other bytes")
+    if without is not None:
+        return Broken(delivery_chain(delivery_id), 0, f"file f{without} was shipped and has no receipt")
     return None
