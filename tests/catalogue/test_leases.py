@@ -20,6 +20,7 @@ from collecte.catalogue import (
     ShardName,
     ShardPlan,
     ShardRef,
+    counts_of,
     cut,
     delivery_chain,
     files_of_delivery,
@@ -29,6 +30,7 @@ from collecte.catalogue import (
     planned,
     tables,
     take,
+    take_again,
     totals,
     verify,
     whole,
@@ -200,6 +202,32 @@ def test_a_step_for_the_whole_delivery_is_one_shard_even_without_files(catalogue
     with catalogue.read() as connection:
         assert files_of_shard(connection, lease) == []
     assert whole([(5, 10), (2, 7)]) == ShardPlan(2, 5, 2, 17)
+
+
+def test_a_step_that_is_begun_anew_is_an_event_and_the_chain_holds_open_and_done(
+    catalogue: Catalogue, deposit: Deposit
+) -> None:
+    delivery = deposit(1)
+    with catalogue.transaction() as connection:
+        plan(connection, delivery.id, "feedback", [whole([])])
+    for said in ({"accepted": 1}, {"accepted": 0}):
+        lease = take_again(catalogue, delivery.id, "feedback", 1)
+        with catalogue.read() as connection:
+            assert counts_of(connection, delivery.id, "feedback") is None
+            assert not verify(connection, "demo")
+        with lease.finish(said):
+            pass
+        with catalogue.read() as connection:
+            assert counts_of(connection, delivery.id, "feedback") == said
+            assert not verify(connection, "demo")
+    with catalogue.read() as connection:
+        seq, _ = head(connection, delivery_chain(delivery.id))
+    orphan = take_again(catalogue, delivery.id, "feedback", 1)
+    take_again(catalogue, delivery.id, "feedback", 1)
+    with pytest.raises(LeaseLost):
+        orphan.check()
+    with catalogue.read() as connection:
+        assert head(connection, delivery_chain(delivery.id))[0] == seq + 1, "one that was not done is not opened twice"
 
 
 def test_a_shard_that_was_not_planned_is_a_bug(catalogue: Catalogue, deposit: Deposit) -> None:

@@ -1,5 +1,6 @@
 """The reports' words: ``texts.yaml``, both languages; numbers and days as each language writes them."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from collecte.report.records import PARIS
 _LOCALES: Mapping[Language, str] = {"fr": "fr_FR", "en": "en_GB"}
 #: Unicode categories of what does not show, or shows something else: controls, formats, surrogates, separators.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+#: The spaces that French sets before these signs, and inside its quotes.
+_FRENCH = re.compile(r" (?=[:;?!»])|(?<=«) ")
 
 Words = str | Mapping[str, str]
 
@@ -74,6 +78,10 @@ class Tongue:
     def or_other(self, group: str, name: str, other: str) -> str:
         """The text of ``group.name``, or of ``other`` where there is none: what a file says is never repeated."""
         return self(f"{group}.{name}" if f"{group}.{name}" in texts() else other)
+
+    def prose(self, text: str) -> str:
+        """A finding's text, without a line that ends or begins within French punctuation."""
+        return _FRENCH.sub("\u00a0", text) if self.language == "fr" else text
 
     @property
     def colon(self) -> str:
