@@ -11,7 +11,8 @@ from collecte.keys import Keys
 #: Rows a transaction: short, so that collection goes on meanwhile.
 BATCH_ROWS = 1000
 
-_SEALED = ((tables.delivery, "folder_sealed"), (tables.file, "path_sealed"), (tables.identifier, "sealed"))
+#: What is sealed: tables and their column.
+SEALED = ((tables.delivery, "folder_sealed"), (tables.file, "path_sealed"), (tables.identifier, "sealed"))
 
 
 def reseal(catalogue: Catalogue, challenge_id: str, keys: Keys) -> dict[str, int]:
@@ -22,7 +23,7 @@ def reseal(catalogue: Catalogue, challenge_id: str, keys: Keys) -> dict[str, int
     Raises:
         NeedsPerson: an old key is not in the ring, or a cell was altered.
     """
-    counts = {table.name: _reseal(catalogue, challenge_id, keys, table, column) for table, column in _SEALED}
+    counts = {table.name: _reseal(catalogue, challenge_id, keys, table, column) for table, column in SEALED}
     if any(counts.values()):
         with catalogue.transaction() as connection:
             audit.append(connection, audit.challenge_chain(challenge_id), "rotate", keys.active_sealing, 0, counts)

@@ -1,5 +1,6 @@
 """``collecte catalogue`` and ``collecte audit``: the tables, and the proof of what they say."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,6 +37,67 @@ def upgrade() -> None:
 
     open_catalogue(Settings.from_environment().catalogue, upgrade=True)
     typer.echo("The catalogue is up to date.")
+
+
+_Copy = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="The backup.")]
+
+
+@catalogue.command()
+def backup(file: _Copy, as_json: Json = False) -> None:
+    """Copy the catalogue into a new file, while runs go on; out of SQLite and PostgreSQL alike.
+
+    Keep it as carefully as landing, and apart from the keys: without those, its sealed cells are closed. It is itself a
+    catalogue: COLLECTE_CATALOGUE=sqlite:////path/FILE collecte audit verify demo.
+
+    \b
+    Example:
+      collecte catalogue backup /srv/backup/catalogue-2027-01-31.db
+    """
+    from collecte.steps.backup import back_up_catalogue
+
+    made = back_up_catalogue(file)
+    if as_json:
+        print_json({"file": str(file), "rows": made.rows, "sha256": made.sha256, "heads": made.heads})
+        return
+    typer.echo(f"{file}: {made.rows} rows, SHA-256 {made.sha256}")
+    for challenge, at in made.heads.items():
+        typer.echo(f"{challenge}: audit head {at}")
+
+
+@catalogue.command()
+def restore(file: _Copy, as_json: Json = False) -> None:
+    """Put a backup back into an empty catalogue, and look whether all of it holds. Exit code 1: something does not.
+
+    End all runs and restore the keys first. What landing and curated hold of deliveries that the backup does not know
+    is set aside in folders named `lost`; the next runs find those deliveries in their drops, and ship nothing twice.
+
+    \b
+    Example:
+      collecte catalogue restore /srv/backup/catalogue-2027-01-31.db
+    """
+    from collecte.steps.backup import restore_catalogue
+
+    done = restore_catalogue(file)
+    if as_json:
+        print_json(
+            {
+                "rows": done.rows,
+                "heads": done.heads,
+                "opened": done.opened,
+                "set_aside": list(done.set_aside),
+                "wrong": list(done.wrong),
+            }
+        )
+    else:
+        typer.echo(f"{done.rows} rows restored.")
+        for challenge, at in done.heads.items():
+            cells = f"{done.opened[challenge]} sealed cells open" if challenge in done.opened else "sealed cells unseen"
+            typer.echo(f"{challenge}: audit head {at}, {cells}")
+        for folder in done.set_aside:
+            typer.echo(f"Set aside: {folder}")
+        for line in done.wrong:
+            typer.echo(f"Wrong: {line}")
+    raise typer.Exit(bool(done.wrong))
 
 
 @audit.command()
