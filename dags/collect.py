@@ -1,8 +1,9 @@
 """Takes one centre's deliveries from its drop into our landing zone, makes them safe, checks them, and accepts them.
 
-**Runs** each night, and by hand: press *Trigger* after a centre has called. Leave the form empty to take all that is
-complete; fill in a delivery (`d0001`) to go on with that one alone. Where nothing is complete it ends green at once;
-the log of `find` says which deliveries wait, and why.
+**Runs** each night, by itself once a delivery is complete in the drop (where the challenge file has it polled), and by
+hand: press *Trigger* after a centre has called. Leave the form empty to take all that is complete; fill in a delivery
+(`d0001`) to go on with that one alone; tick *Quarantine* to have refused files judged anew after a rule changed. Where
+nothing is complete it ends green at once; the log of `find` says which deliveries wait, and why.
 
 **Green** means: every file is accepted, or refused with a finding (`collecte status` lists them). The shipping of the
 accepted ones to the HDH starts by itself. A line *Incident* in the log of `report`: a delivery that was to be coded
@@ -43,19 +44,20 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
         dag_id=ids.dag_id("collect", *here),
         dag_display_name=f"Collect · {title(challenge, centre)}",
         doc_md=page(__doc__, challenge, centre),
-        schedule=forms.nightly(centre.schedule),
+        schedule=forms.starts(challenge, centre),
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,
-        params={"delivery": forms.delivery()},
+        params={"delivery": forms.delivery(), "quarantine": forms.quarantine()},
         tags=ids.tags("collect", *here),
         default_args=DEFAULT_ARGS,
         on_failure_callback=tell_silent,
     ) as dag:
 
         @finding_step
-        def find(params=None):
+        def find(params=None, dag_run=None):
             at = site(*here)
+            forms.judge_anew(at, params, dag_run)
             found = steps.find(at, params["delivery"])
             tasks.tell_waiting(steps.waiting(at))
             return tasks.tell_shards("To receive", found)

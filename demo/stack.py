@@ -152,6 +152,12 @@ def up(
         raise
 
 
+def restart(stack: Stack, name: str) -> Stack:
+    """Start one of Airflow's components again, after it ended; the stack with its new session."""
+    others = tuple(session for session in stack.sessions if session.name != name)
+    return _start(replace(stack, sessions=others), name, _airflow(*AIRFLOW[name]))
+
+
 def down(state: Path, say: Callable[[str], None]) -> int:
     """End every process of the stack and give how many there were; data and logs are kept."""
     stack = load(state)

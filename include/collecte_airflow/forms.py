@@ -1,11 +1,22 @@
 """What a person may fill in when starting a run, and when runs start by themselves."""
 
+import logging
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import CronTriggerTimetable, Param
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param
 
-from collecte.challenge import Challenge
-from collecte_airflow import ids
+from collecte.challenge import Centre, Challenge
+from collecte_airflow import ids, steps
+from collecte_airflow.arrival import arrived
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import DagRunProtocol
+
+    from collecte.steps import Site
+
+log = logging.getLogger("collecte.task")
 
 #: A new centre waits for its first night, unless that has only just begun.
 _JUST_BEGUN = timedelta(minutes=10)
@@ -22,6 +33,33 @@ def delivery() -> Param:
     )
 
 
+def quarantine() -> Param:
+    """The form's field *Quarantine*: a box to tick."""
+    return Param(
+        False,
+        type="boolean",
+        title="Quarantine",
+        description_md="Judge quarantined files anew, after a rule or the challenge file changed: those of the "
+        "delivery above, or where it is empty, of all.",
+    )
+
+
+def judge_anew(at: "Site", params: Mapping[str, Any], dag_run: "DagRunProtocol") -> None:
+    """Where the form says so, have quarantined files judged anew; the log says what became of it.
+
+    Raises:
+        NeedsPerson: the centre has no such delivery, or its run has not ended.
+    """
+    if not params["quarantine"]:
+        return
+    found = steps.retry_quarantine(at, params["delivery"], by=dag_run.triggering_user_name)
+    for each in found:
+        left = "".join(f"; {count} stay ({why})" for why, count in each.left.items())
+        log.info("Quarantine of %s: %d files are judged anew as %s%s.", each.old, each.files, each.new or "none", left)
+    if not found:
+        log.info("Nothing is in quarantine there.")
+
+
 def centre(challenge: Challenge) -> Param:
     """The form's field *Centre*: one of the challenge's, to be chosen; a run that names none is refused."""
     names = "\n".join(f"- `{centre.id}`: {centre.name}" for centre in challenge.centres)
@@ -34,5 +72,15 @@ def centre(challenge: Challenge) -> Param:
 
 
 def nightly(cron: str | None) -> CronTriggerTimetable | None:
-    """The timetable of a centre's ``schedule`` (UTC); None: only by hand."""
+    """The timetable of a ``schedule`` (UTC); None: no time."""
     return CronTriggerTimetable(cron, timezone="UTC", run_immediately=_JUST_BEGUN) if cron else None
+
+
+def starts(challenge: Challenge, centre: Centre) -> Any:
+    """When a centre's runs start by themselves: at its ``schedule``, and as a delivery is complete in its drop, where
+    the challenge polls it; None: only by hand."""
+    night = nightly(centre.schedule)
+    if challenge.arrival.poll_minutes is None:
+        return night
+    arrivals = [arrived(challenge, centre)]
+    return AssetOrTimeSchedule(timetable=night, assets=arrivals) if night else arrivals

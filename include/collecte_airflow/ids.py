@@ -6,6 +6,7 @@ what                   form                                    example
 DAG, centre's          ``<stage>__<challenge>__<centre>``      ``collect__cervix-2027__arvel``
 DAG, challenge's       ``<stage>__<challenge>``                ``ship_hdh__cervix-2027``
 asset                  ``<name>/<challenge>``                  ``accepted/cervix-2027``
+asset, centre's        ``<name>/<challenge>/<centre>``         ``arrived/cervix-2027/arvel``
 partition key          ``<centre>/<delivery>``                 ``arvel/d0001``
 =====================  ======================================  =================================
 
@@ -16,7 +17,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetWatcher
 
 from collecte.errors import NeedsPerson
 
@@ -46,6 +47,11 @@ def tags(stage: str, challenge_id: str, centre_id: str | None = None) -> list[st
     return [f"{name}:{value}" for name, value in names if value]
 
 
+def arrived(challenge_id: str, centre_id: str, watchers: Iterable[AssetWatcher] = ()) -> Asset:
+    """Deliveries that are complete in a centre's drop."""
+    return _asset(f"arrived/{challenge_id}/{centre_id}", watchers)
+
+
 def accepted(challenge_id: str) -> Asset:
     """Batches that passed every gate into curated; one partition a delivery."""
     return _asset(f"accepted/{challenge_id}")
@@ -56,9 +62,9 @@ def shipped_to_hdh(challenge_id: str) -> Asset:
     return _asset(f"hdh/{challenge_id}")
 
 
-def _asset(name: str) -> Asset:
+def _asset(name: str, watchers: Iterable[AssetWatcher] = ()) -> Asset:
     """An asset whose URI is its name: for one with a scheme Airflow imports every provider, boto3 and all, at parse."""
-    return Asset(name=name, group="collecte")
+    return Asset(name=name, group="collecte", watchers=list(watchers))
 
 
 def partition_key(centre_id: str, delivery: str) -> str:

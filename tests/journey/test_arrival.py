@@ -1,15 +1,27 @@
 """What a drop may hold, and when a delivery in it is complete: over a real SFTP server, all steps."""
 
+import asyncio
 import hashlib
 import os
+import threading
 import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
+import asyncssh
 import pytest
+from sqlalchemy import update
 
 from collecte import steps
+from collecte.catalogue import DeliveryRow, deliveries_of, ensure_centre, tables
 from collecte.errors import NeedsPerson, Retry
+from collecte.steps import Site
+from collecte.transport import Endpoint
 from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, TRIBOULOT
+from demo.servers import make_key
 from tests.journey.conftest import World
 from tests.journey.drops import (
     assert_sound,
@@ -117,6 +129,106 @@ def test_a_folder_that_waited_and_was_taken_away_waits_no_longer(world: World) -
     assert steps.waiting(site) == []
 
 
+def test_what_is_complete_is_announced_by_our_id_alone_and_registers_nothing(world: World) -> None:
+    lay(drop(world) / "Quibremont", {"IM1": image(MARCHEMALLE, 1)})
+    lay(drop(world) / "autre", {"IM1": image(MARCHEMALLE, 2)}, marker="")
+    site = world.site("arvel")
+    (first,) = steps.arrived(site)
+    assert steps.arrived(site) == [first]
+    assert (first.delivery, "Quibremont" in repr(first)) == ("d0001", False)
+    assert {row.state for row in _deliveries(site)} == {"waiting"}
+    assert [w.delivery for w in steps.waiting(site)] == ["d0002"]
+
+    lay(drop(world) / "Quibremont", {"IM2": image(MARCHEMALLE, 3)})
+    (grown,) = steps.arrived(site)
+    assert (grown.delivery, grown.digest == first.digest) == ("d0001", False)
+
+    said, _ = world.command("arrived", "demo", "arvel").communicate(timeout=60)
+    assert said.startswith("Complete: d0001.\nd0002 waits: DELIVERY-WAITING-QUIET: ")
+    assert not any(word in said for word in ("Quibremont", "autre", "IM1"))
+
+    steps.run(site)
+    assert steps.arrived(site) == []
+    assert by_delivery(site) == {"d0001": {"accepted": 2}}
+
+
+def test_the_looks_of_a_watcher_let_the_quiet_time_pass_and_a_change_begins_it_anew(world: World) -> None:
+    lay(drop(world) / "lot", {"IM1": image(MARCHEMALLE, 1)}, marker="")
+    site = world.site("arvel")
+    assert steps.arrived(site) == []
+    _an_hour_passes(site)
+    (announced,) = steps.arrived(site)
+    lay(drop(world) / "lot", {"IM2": image(MARCHEMALLE, 2)}, marker="")
+    assert steps.arrived(site) == []
+    _an_hour_passes(site)
+    (again,) = steps.arrived(site)
+    assert (again.delivery, again.digest == announced.digest) == (announced.delivery, False)
+    steps.run(site)
+    assert by_delivery(site) == {"d0001": {"accepted": 2}}
+    assert findings(site)["DELIVERY-BY-QUIET"] == 1
+
+
+def test_what_a_run_registers_during_a_look_is_not_announced_by_it(world: World, tmp_path: Path) -> None:
+    """The watcher's listing is of yesterday by then: the delivery is collected once, and no ghost of it waits."""
+    _lay_listed(world, "lot", 1)
+    site = world.site("arvel")
+
+    def a_run_begins(path: bytes) -> None:
+        assert len(steps.find(site)) == 1
+
+    with _server(world, tmp_path, a_run_begins) as endpoint:
+        assert steps.arrived(replace(site, connect=lambda name: endpoint)) == []
+    assert [(row.label, row.state) for row in _deliveries(site)] == [("d0001", "collecting")]
+
+
+def test_a_drop_without_an_agreement_in_force_is_not_looked_at(world: World) -> None:
+    lay(drop(world) / "lot", {"IM1": image(MARCHEMALLE, 1)})
+    rewrite(world, "ends: 2099-12-31", "ends: 2021-12-31")
+    rewrite(world, "promised: [{kind: dicom, files: 40, by: 2027-03-31}]", "promised: []")
+    site = world.site("arvel")
+    with pytest.raises(steps.GateClosed):
+        steps.arrived(site)
+    assert _deliveries(site) == []
+
+
+@pytest.mark.parametrize("refusal", [asyncssh.SFTPPermissionDenied, asyncssh.SFTPFailure, asyncssh.SFTPNoSuchFile])
+def test_a_manifest_that_cannot_be_read_keeps_back_its_own_delivery_alone(
+    world: World, tmp_path: Path, refusal: Callable[[str], asyncssh.SFTPError]
+) -> None:
+    for number, name in enumerate(("avant", "lot", "suite")):
+        _lay_listed(world, name, number)
+
+    def refuse(path: bytes) -> None:
+        if b"/lot/" in path:
+            raise refusal("Quibremont")
+
+    with _server(world, tmp_path, refuse) as endpoint:
+        site = replace(world.site("arvel"), connect=lambda name: endpoint)
+        steps.find(site)
+    (waits,) = steps.waiting(site)
+    assert waits.waits is not None
+    assert (waits.delivery, waits.waits.code) == ("d0002", "DELIVERY-WAITING-MANIFEST")
+    assert [row.state for row in _deliveries(site)] == ["collecting", "waiting", "collecting"]
+    steps.run(world.site("arvel"))
+    assert by_delivery(site) == {f"d000{n}": {"accepted": 1} for n in (1, 2, 3)}
+
+
+def test_a_file_deposited_again_after_the_drop_was_emptied_is_looked_at_again(world: World) -> None:
+    """The same path, size and time: only that it was gone tells that it came again."""
+    rewrite(world, "    schedule:", "    empty_after_receipt: true\n    schedule:")
+    lay(drop(world) / "lot", {"IM1": image(MARCHEMALLE, 1)})
+    os.utime(drop(world) / "lot" / "IM1", (1_700_000_000, 1_700_000_000))
+    site = world.site("arvel")
+    steps.run(site)
+    assert list(drop(world).rglob("IM1")) == []
+    lay(drop(world) / "lot", {"IM1": image(MARCHEMALLE, 2)})
+    os.utime(drop(world) / "lot" / "IM1", (1_700_000_000, 1_700_000_000))
+    steps.run(site)
+    assert by_delivery(site) == {"d0001": {"superseded": 1}, "d0002": {"accepted": 1}}
+    assert list(drop(world).rglob("IM1")) == []
+    assert_sound(site)
+
+
 def test_a_manifest_that_does_not_hold_is_told_file_by_file(world: World) -> None:
     files = {f"IM{n}": image(MARCHEMALLE, n) for n in (1, 2, 3)}
     good = hashlib.sha256(files["IM1"]).hexdigest()
@@ -165,10 +277,8 @@ def test_odd_names_arrive_and_the_drop_is_emptied_of_what_was_received_and_nothi
     steps.run(site)
     assert ends(site) == {f"lot/{name}": "accepted" for name in ODD} | {"lot/lien": "quarantined: DROP-SYMLINK"}
     assert len(images_in_bucket(world, "d0001")) == len(ODD)
-    assert sorted(str(p.relative_to(drop(world))) for p in drop(world).rglob("*") if not p.is_dir()) == [
-        "lot/lien",
-        "retour/rapport.txt",
-    ]
+    left = {str(p.relative_to(drop(world))) for p in drop(world).rglob("*") if not p.is_dir()}
+    assert {path for path in left if not path.startswith("retour/d0001/")} == {"lot/lien", "retour/rapport.txt"}
     assert_sound(site)
     steps.run(site)
     assert len(by_delivery(site)) == 1
@@ -253,3 +363,68 @@ def test_the_words_of_a_refused_files_path_are_looked_for_in_all_others(world: W
     assert ends(site)["lot/Quibremont/IM1"] == "quarantined: MANIFEST-HASH-DIFFERS"
     assert ends(site)["lot/suivi.csv"].startswith("quarantined: ")
     assert not [key for key in bucket(world) if "tables/" in key]
+
+
+def _deliveries(site: Site) -> list[DeliveryRow]:
+    with site.catalogue.transaction() as connection:
+        return deliveries_of(connection, ensure_centre(connection, site.challenge.id, site.centre.id))
+
+
+def _an_hour_passes(site: Site) -> None:
+    """What was seen to be quiet has been so for an hour longer."""
+    with site.catalogue.transaction() as connection:
+        for row in deliveries_of(connection, ensure_centre(connection, site.challenge.id, site.centre.id)):
+            earlier = (row.unchanged_since or row.created_at) - timedelta(hours=1)
+            mine = tables.delivery.c.id == row.id
+            connection.execute(update(tables.delivery).where(mine).values(unchanged_since=earlier))
+
+
+def _lay_listed(world: World, name: str, number: int) -> None:
+    """A delivery that is complete by its manifest."""
+    content = image(MARCHEMALLE, number)
+    sums = f"{hashlib.sha256(content).hexdigest()}  IM{number}\n".encode()
+    lay(drop(world) / name, {f"IM{number}": content, "SHA256SUMS": sums}, marker="")
+
+
+@contextmanager
+def _server(world: World, folder: Path, on_manifest: Callable[[bytes], None]) -> Iterator[Endpoint]:
+    """Another SFTP server before arvel's drop, which does something as a manifest is opened."""
+    key = folder / "watcher_key"
+    host_key = make_key(key)
+    root = os.fsencode(world.folder / "sftp" / "arvel")
+
+    class Hooked(asyncssh.SFTPServer):
+        async def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:  # type: ignore[override]
+            if path.endswith(b"SHA256SUMS"):
+                await asyncio.to_thread(on_manifest, path)
+            return super().open(path, pflags, attrs)
+
+    class AnyPassword(asyncssh.SSHServer):
+        def password_auth_supported(self) -> bool:
+            return True
+
+        def validate_password(self, username: str, password: str) -> bool:
+            return True
+
+    async def listen() -> asyncssh.SSHAcceptor:
+        return await asyncssh.listen(
+            "127.0.0.1",
+            0,
+            server_factory=AnyPassword,
+            server_host_keys=[str(key)],
+            sftp_factory=lambda channel: Hooked(channel, chroot=root),
+        )
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    server = asyncio.run_coroutine_threadsafe(listen(), loop).result(20)
+    try:
+        extra = {"host_key": host_key}
+        yield Endpoint("watched", "sftp", "127.0.0.1", server.get_port(), "arvel", "drop", extra=extra)
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(server.wait_closed(), loop).result(20)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

@@ -2,17 +2,31 @@
 
 import json
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
+from sqlalchemy import select
 
 from collecte import steps
-from collecte.catalogue import files_of_delivery, open_path
+from collecte.catalogue import (
+    Change,
+    Moves,
+    deliveries_of,
+    ensure_centre,
+    files_of_delivery,
+    open_path,
+    tables,
+)
 from collecte.errors import NeedsPerson
+from collecte.findings import Finding
 from collecte.records import State
 from collecte.steps import Site
 from collecte.transport import open_destination
 from demo.deliveries import PFEIFFENSCHNEIDER, deposit, deposits
+from demo.postgres import FORGETFUL, postgres_server
 from tests.journey.conftest import World
 from tests.journey.drops import assert_sound, bucket, by_delivery, drop, ends, findings, image, lay, rewrite
 
@@ -39,6 +53,15 @@ def _amended(world: World) -> Site:
     """The amendment is signed: tables are covered."""
     rewrite(world, "kinds: [dicom]", KINDS, "corvane")
     return world.site("corvane")
+
+
+def _asked(site: Site, label: str, step: str) -> dict[str, int]:
+    """What the event of a decision counts, but for identifiers."""
+    event = tables.event.c
+    with site.catalogue.read() as connection:
+        chain = f"delivery:{site.delivery(label).id}"
+        counts = connection.execute(select(event.counts).where(event.chain == chain, event.step == step)).scalar_one()
+    return {name: count for name, count in counts.items() if name != "identifiers"}
 
 
 def test_a_table_refused_under_one_rule_is_accepted_and_shipped_after_the_rule_changed(refused: World) -> None:
@@ -183,12 +206,71 @@ def test_a_part_of_an_object_does_not_go_alone_where_objects_are_held_back(world
     assert dict(retried.left) == {"part of an object": 1}
 
 
+def test_the_delivery_that_judges_files_anew_goes_on_with_the_one_that_it_came_from(refused: World) -> None:
+    site = _amended(refused)
+    steps.retry_quarantine(site, "d0001", by="coordination")
+    assert {ref.shard for ref in steps.find(site, "d0001")} == {"d0002/receive/1"}
+    assert _asked(site, "d0002", "retry") == {"files": 2, "by_coordination": 2}
+
+
+def test_a_retry_of_all_leaves_what_is_still_being_collected(refused: World) -> None:
+    site = _amended(refused)
+    steps.retry_quarantine(site, "d0001", by="x")
+    for ref in steps.find(site):
+        steps.receive(site, ref.shard)
+    with site.catalogue.transaction() as connection:
+        row = deliveries_of(connection, ensure_centre(connection, "demo", "corvane"))[1]
+        assert row.state == "collecting"
+        moves = Moves(connection, row.id, row.label)
+        file = files_of_delivery(connection, row.id)[0]
+        moves.move([Change(file.id, State.QUARANTINED, "DROP-SYMLINK")])
+        moves.add_findings("make_safe", [(file.id, Finding("DROP-SYMLINK"))])
+    (left,) = steps.retry_quarantine(site)
+    assert (left.old, left.new, dict(left.left)) == ("d0002", None, {"its run has not ended": 1})
+    with pytest.raises(NeedsPerson, match="still being collected"):
+        steps.retry_quarantine(site, "d0002")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def two_decide(request: pytest.FixtureRequest, make_world: Callable[..., World]) -> Iterator[World]:
+    """Corvane's two refused tables, on either database."""
+    with ExitStack() as running:
+        url = running.enter_context(postgres_server(*FORGETFUL)) if request.param == "postgresql" else None
+        world = make_world(url)
+        lay(drop(world, "corvane") / "lot", {"a.csv": b"ipp;age\nC900417;64\n", "b.csv": b"ipp;age\nC900822;92\n"})
+        _without_tables(world)
+        _amended(world)
+        yield world
+
+
+def test_two_decisions_at_the_same_moment_neither_double_nor_lose_a_file(two_decide: World) -> None:
+    """Whoever comes first decides about each file; the chain tells it once, and nothing is left undecided."""
+    sites = [two_decide.site("corvane") for _ in range(6)]
+    begin = threading.Barrier(len(sites))
+
+    def decide(number: int) -> int:
+        begin.wait(20)
+        if number % 2:
+            return sum(retried.files for retried in steps.retry_quarantine(sites[number], "d0001", by=f"u{number}"))
+        return steps.reject_quarantine(sites[number], "unusable", "d0001", by=f"u{number}")
+
+    with ThreadPoolExecutor(len(sites)) as threads:
+        decided = list(threads.map(decide, range(len(sites))))
+    site = sites[0]
+    assert sum(decided) == 2
+    states = by_delivery(site)
+    assert len(states) in (1, 2)
+    assert steps.list_quarantine(site) == []
+    assert_sound(site)
+
+
 def test_files_are_rejected_for_a_reason_of_the_list_and_the_chain_tells_it(refused: World) -> None:
     site = refused.site("corvane")
     first, second = steps.list_quarantine(site)
     with pytest.raises(NeedsPerson, match="no reason of the list"):
         steps.reject_quarantine(site, "Pfeiffenschneider a refusé", files=[first.file_id])
-    assert steps.reject_quarantine(site, "consent", files=[first.file_id]) == 1
+    assert steps.reject_quarantine(site, "consent", files=[first.file_id], by="j.martin@hdh.example / x") == 1
+    assert _asked(site, "d0001", "reject") == {"files": 1, "reason_consent": 1, "by_j.martin@hdh.example___x": 1}
     assert [file.file_id for file in steps.list_quarantine(site)] == [second.file_id]
     assert findings(site)["FILE-REJECTED"] == 1
     assert_sound(site)
@@ -222,7 +304,7 @@ def test_the_command_lists_retries_and_rejects_without_a_name(make_world: Callab
     assert said("reject", "demo", "corvane", first["file"], "--reason", "because")[0] == 2
     code, text = said("reject", "demo", "corvane", first["file"], "--reason", "unusable")
     assert (code, text) == (0, "1 files are rejected.\n")
-    code, text = said("retry", "demo", "corvane", second["file"])
+    code, text = said("retry", "demo", "corvane", second["file"], "--by", "night-shift")
     assert (code, text) == (0, "d0001: 1 are judged anew as d0002\n")
     code, text = said("list", "demo", "corvane")
     assert (code, text) == (0, "0 files in quarantine.\n")

@@ -13,6 +13,7 @@ import pytest
 
 from demo import stack
 from demo.stack import Stack
+from tests.stack import watching
 
 HOME = Path(__file__).resolve().parents[2]
 
@@ -51,10 +52,11 @@ def load() -> Callable[[Path], Stack]:
 
 @pytest.fixture(scope="session")
 def challenges(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demonstration, and beside it a challenge file that is broken."""
+    """The demonstration, beside it one whose drops are watched, and a file that is broken."""
     folder = tmp_path_factory.mktemp("challenges")
     (folder / "demo.yaml").write_text((HOME / "include" / "challenges" / "demo.yaml").read_text("utf-8"), "utf-8")
     (folder / "broken.yaml").write_text("id: broken\nsociety: 7\n", "utf-8")
+    (folder / "guet.yaml").write_text(watching.challenge_file(), "utf-8")
     return folder
 
 
@@ -62,6 +64,7 @@ def challenges(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def running(tmp_path_factory: pytest.TempPathFactory, challenges: Path) -> Iterator[Stack]:
     """The stack; whatever happens, ended."""
     state = tmp_path_factory.mktemp("stack") / "state"
+    watching.make_drops(state)
     settings = [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}")]
     started = run_demo("up", state, "--challenges", challenges, *settings)
     try:

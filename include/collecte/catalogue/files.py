@@ -177,15 +177,22 @@ def files_of_delivery(connection: Connection, delivery_id: int, state: State | N
 
 
 def known_files(connection: Connection, centre_id: int, folder_digest: str) -> dict[str, tuple[int, int | None]]:
-    """What was registered of a folder of the drop, in any delivery: path digest → (size, mtime in ns), the latest of
-    each.
+    """What was registered of a folder of the drop, in any delivery, and may still lie there: path digest → (size, mtime
+    in ns), the latest of each.
+
+    Not what was removed from the drop after its receipt: there again, it was deposited again. Nor the deliveries in
+    which files are judged anew: they came out of landing.
     """
-    file, delivery = tables.file.c, tables.delivery.c
+    file, delivery, shard = tables.file.c, tables.delivery.c, tables.shard.c
+    emptied = select(shard.id).where(
+        shard.delivery_id == delivery.id, shard.step == "empty_drop", shard.done_at.is_not(None)
+    )
     statement = (
         select(file.path_digest, file.size, file.mtime)
         .join(tables.delivery, delivery.id == file.delivery_id)
         .where(delivery.centre_id == centre_id, delivery.folder_digest == folder_digest, file.origin_id.is_(None))
         .where(file.sha256.is_not(None) | (file.state != State.REJECTED.value))
+        .where(file.sha256.is_(None) | ~emptied.exists(), delivery.complete_by.is_distinct_from("retry"))
         .order_by(file.id)
     )
     return {row.path_digest: (row.size, row.mtime) for row in connection.execute(statement)}

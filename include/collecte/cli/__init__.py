@@ -18,7 +18,7 @@ import sys
 
 import typer
 
-from collecte.cli import catalogue, centre, challenge, deidentify, docs, housekeeping, journey, key, quarantine
+from collecte.cli import arrived, catalogue, centre, challenge, deidentify, docs, housekeeping, journey, key, quarantine
 from collecte.errors import Bug, CollecteError, LeaseLost, NeedsPerson
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ app.command()(deidentify.deidentify)
 app.command()(deidentify.scan)
 app.command()(journey.run)
 app.command()(journey.status)
+app.command()(arrived.arrived)
 app.command()(journey.receive)
 app.command()(journey.describe)
 app.command()(journey.validate)

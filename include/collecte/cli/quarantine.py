@@ -1,5 +1,7 @@
 """``collecte quarantine``: what waits for a person, and the person's decision. It shows ids, never a name or a path."""
 
+import getpass
+import os
 from typing import Annotated
 
 import typer
@@ -16,6 +18,9 @@ app = typer.Typer(
 _Challenge = Annotated[str, typer.Argument(metavar="CHALLENGE", help="Id of the challenge: its file's name.")]
 _Centre = Annotated[str, typer.Argument(metavar="CENTRE", help="Id of the centre.")]
 _Delivery = Annotated[str | None, typer.Option("--delivery", metavar="ID", help="All of this one, such as d0001.")]
+_By = Annotated[
+    str | None, typer.Option("--by", metavar="LOGIN", help="Who decided it, for the audit chain. Default: your login.")
+]
 _Files = Annotated[list[str] | None, typer.Argument(metavar="[FILE_ID]...", help="Ids of files, such as f12.")]
 
 
@@ -50,7 +55,12 @@ def list_(challenge: _Challenge, centre: _Centre, delivery: _Delivery = None, as
 
 @app.command()
 def retry(
-    challenge: _Challenge, centre: _Centre, files: _Files = None, delivery: _Delivery = None, as_json: Json = False
+    challenge: _Challenge,
+    centre: _Centre,
+    files: _Files = None,
+    delivery: _Delivery = None,
+    by: _By = None,
+    as_json: Json = False,
 ) -> None:
     """Have files judged anew, after a rule or the challenge file changed: they become a new delivery of their own.
 
@@ -63,7 +73,7 @@ def retry(
     from collecte import steps
 
     wanted = _meant(files, delivery)
-    found = steps.retry_quarantine(steps.open_site(challenge, centre), delivery, wanted)
+    found = steps.retry_quarantine(steps.open_site(challenge, centre), delivery, wanted, by or _login())
     if as_json:
         print_json([{"old": r.old, "new": r.new, "files": r.files, "left": dict(r.left)} for r in found])
     for each in () if as_json else found:
@@ -87,6 +97,7 @@ def reject(
     ],
     files: _Files = None,
     delivery: _Delivery = None,
+    by: _By = None,
     as_json: Json = False,
 ) -> None:
     """Refuse files for good. The reason is one of a list, and enters the audit chain.
@@ -98,11 +109,19 @@ def reject(
     from collecte import steps
 
     wanted = _meant(files, delivery)
-    count = steps.reject_quarantine(steps.open_site(challenge, centre), reason, delivery, wanted)
+    count = steps.reject_quarantine(steps.open_site(challenge, centre), reason, delivery, wanted, by or _login())
     if as_json:
         print_json({"rejected": count})
     else:
         typer.echo(f"{count} files are rejected.")
+
+
+def _login() -> str:
+    """Who is at work here, as the system knows them."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's number without a name
+        return f"uid-{os.getuid()}"
 
 
 def _meant(files: list[str] | None, delivery: str | None) -> list[int]:

@@ -9,13 +9,14 @@ alone.
 
 from collecte.catalogue import ShardRef
 from collecte.steps.accept import accept
+from collecte.steps.arrival import Announcement, GateClosed, arrived
 from collecte.steps.check_centre import Check, check_centre
 from collecte.steps.deidentify import Outcome, deidentify, finding_as_dict, scan
 from collecte.steps.describe import describe
 from collecte.steps.documents import centre_feedback, delivery_report
 from collecte.steps.empty_drop import empty_drop
 from collecte.steps.feedback import feedback, write_feedback
-from collecte.steps.find import GateClosed, find
+from collecte.steps.find import find
 from collecte.steps.group import group
 from collecte.steps.harvest import harvest
 from collecte.steps.journey import describe_shards, run, status
@@ -30,6 +31,7 @@ from collecte.steps.unpack import unpack
 from collecte.steps.validate import validate
 
 __all__ = [
+    "Announcement",
     "Check",
     "Connect",
     "GateClosed",
@@ -40,6 +42,7 @@ __all__ = [
     "Site",
     "Summary",
     "accept",
+    "arrived",
     "centre_feedback",
     "check_centre",
     "commit_shipment",

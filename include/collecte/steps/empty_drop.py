@@ -25,7 +25,8 @@ def empty_drop(site: Site, label: str) -> dict[str, int]:
     if isinstance(lease, dict):
         return lease
     with working(lease):
-        counts = {"removed": _remove(site, delivery, lease)}
+        # Files judged anew came out of landing: what lies in the drop under their names came later.
+        counts = {"removed": 0 if delivery.complete_by == "retry" else _remove(site, delivery, lease)}
     with lease.finish(counts):
         return counts
 

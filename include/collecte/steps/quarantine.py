@@ -11,6 +11,7 @@ whole delivery. Left where they are: files that came wrong (the transfer is at f
 it), files for which a later one has come, and, where the challenge holds objects back, parts of an object.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,14 +48,17 @@ from collecte.zones import place
 #: Why a person refuses a file for good. A closed list: free text could name a patient.
 REASONS = ("consent", "duplicate", "out-of-scope", "test-data", "unusable", "wrong-patient")
 
+#: What a login does not hold.
+_NO_LOGIN = re.compile(r"[^A-Za-z0-9._@-]")
+
 #: The steps that judge how a file came, not what it is.
 _TRANSFER = frozenset({"find", "receive"})
 
 
 @dataclass(frozen=True)
 class Retried:
-    """``files`` of the delivery ``old`` are judged anew as delivery ``new`` (None: none is). ``left``: how many stay in
-    quarantine, by why.
+    """``files`` of the delivery ``old`` are judged anew as delivery ``new`` (None: none is). ``left``: how many are
+    not, by why.
     """
 
     old: str
@@ -76,18 +80,35 @@ def list_quarantine(site: Site, delivery: str | None = None) -> list[Quarantined
     return [file for file in found if delivery in (None, file.delivery)]
 
 
-def retry_quarantine(site: Site, delivery: str | None = None, files: Collection[int] = ()) -> list[Retried]:
-    """Have quarantined files judged anew: all of one delivery, or those of the given ids. One new delivery for each old
-    one; killed anywhere, it did all of that or nothing.
+def retry_quarantine(
+    site: Site, delivery: str | None = None, files: Collection[int] = (), by: str | None = None
+) -> list[Retried]:
+    """Have quarantined files judged anew: those of the given ids, all of one delivery, or all of the centre whose
+    collection has ended. One new delivery for each old one; killed anywhere, it did all of that or nothing, and of two
+    at once one does it.
+
+    ``by``: who asked for it, for the event.
 
     Raises:
         NeedsPerson: there is no such delivery, its run has not ended, or a file is not in quarantine.
     """
-    return [_retry(site, label, ids) for label, ids in _chosen(site, delivery, files).items()]
+    chosen = _chosen(site, delivery, files)
+    going = _collecting(site, chosen)
+    if going and (delivery or files):
+        raise NeedsPerson(f"Delivery {going[0]} is still being collected.", "let its collect run end first.")
+    return [
+        Retried(label, None, 0, {"its run has not ended": len(ids)})
+        if label in going
+        else _retry(site, label, ids, _asked(by, len(ids)))
+        for label, ids in chosen.items()
+    ]
 
 
-def reject_quarantine(site: Site, reason: str, delivery: str | None = None, files: Collection[int] = ()) -> int:
-    """Refuse quarantined files for good, for one of :data:`REASONS`. How many.
+def reject_quarantine(
+    site: Site, reason: str, delivery: str | None = None, files: Collection[int] = (), by: str | None = None
+) -> int:
+    """Refuse quarantined files for good, for one of :data:`REASONS`; ``by``: who decided it, for the event. How many;
+    what somebody else decided at the same moment is left to them.
 
     Raises:
         NeedsPerson: as for :func:`retry_quarantine`, or the reason is none of the list.
@@ -95,16 +116,30 @@ def reject_quarantine(site: Site, reason: str, delivery: str | None = None, file
     if reason not in REASONS:
         raise NeedsPerson("This is no reason of the list.", f"give one of {', '.join(REASONS)}.")
     chosen = _chosen(site, delivery, files)
-    finding = Finding("FILE-REJECTED", values={"reason": reason})
-    for label, ids in chosen.items():
-        row = site.delivery(label)
-        with site.catalogue.transaction() as connection:
-            moves = Moves(connection, row.id, row.label)
-            moves.add_findings("reject", [(file_id, finding) for file_id in ids])
-            moves.move(Change(file_id, State.REJECTED, finding.code) for file_id in ids)
-            record(moves, "reject", row.label, 0, {"files": len(ids), f"reason_{reason}": len(ids)})
-            anchor(connection, site.challenge.id, row.id)
-    return sum(map(len, chosen.values()))
+    if going := _collecting(site, chosen):
+        raise NeedsPerson(f"Delivery {going[0]} is still being collected.", "let its collect run end first.")
+    return sum(_reject(site, label, ids, reason, by) for label, ids in chosen.items())
+
+
+def _reject(site: Site, label: str, ids: Collection[int], reason: str, by: str | None) -> int:
+    row, finding = site.delivery(label), Finding("FILE-REJECTED", values={"reason": reason})
+    with site.catalogue.transaction() as connection:
+        ensure_centre(connection, site.challenge.id, site.centre.id)  # held to the end: decisions come one by one
+        there = [f.id for f in files_of_delivery(connection, row.id, State.QUARANTINED) if f.id in ids]
+        if not there:
+            return 0
+        moves = Moves(connection, row.id, row.label)
+        moves.add_findings("reject", [(file_id, finding) for file_id in there])
+        moves.move(Change(file_id, State.REJECTED, finding.code) for file_id in there)
+        counts = {"files": len(there), f"reason_{reason}": len(there), **_asked(by, len(there))}
+        record(moves, "reject", row.label, 0, counts)
+        anchor(connection, site.challenge.id, row.id)
+    return len(there)
+
+
+def _asked(by: str | None, files: int) -> dict[str, int]:
+    """Who decided about how many files, as an event counts it: a login, never a patient."""
+    return {f"by_{_NO_LOGIN.sub('_', by)[:60]}": files} if by else {}
 
 
 def _chosen(site: Site, delivery: str | None, files: Collection[int]) -> Mapping[str, list[int]]:
@@ -118,23 +153,31 @@ def _chosen(site: Site, delivery: str | None, files: Collection[int]) -> Mapping
     for file in there:
         if not files or file.file_id in files:
             chosen.setdefault(file.delivery, []).append(file.file_id)
-    if going := [label for label in chosen if site.delivery(label).state not in ("accepted", "shipped")]:
-        raise NeedsPerson(f"Delivery {going[0]} is still being collected.", "let its collect run end first.")
     return chosen
 
 
-def _retry(site: Site, label: str, ids: Collection[int]) -> Retried:
+def _collecting(site: Site, labels: Iterable[str]) -> list[str]:
+    """Those deliveries whose collection has not ended."""
+    return [label for label in labels if site.delivery(label).state not in ("accepted", "shipped")]
+
+
+def _retry(site: Site, label: str, ids: Collection[int], asked: Mapping[str, int]) -> Retried:
     old = site.delivery(label)
     with site.catalogue.transaction() as connection:
-        ensure_centre(connection, site.challenge.id, site.centre.id)
+        ensure_centre(connection, site.challenge.id, site.centre.id)  # held to the end: decisions come one by one
         files = files_of_delivery(connection, old.id)
         wanted = [file for file in files if file.id in ids and file.state is State.QUARANTINED]
         left = _unfit(site, connection, old, [file for file in files if file.state is State.QUARANTINED])
         if site.challenge.refused_file != "holds_itself":
             left |= _in_part(files, wanted, left)
         going = [file for file in wanted if file.id not in left]
-        new = _deliver_again(site, connection, old, going, paths_of(site.keys, going, files)) if going else None
-    return Retried(label, new, len(going), Counter(left[file.id] for file in wanted if file.id in left))
+        new = None
+        if going:
+            new = _deliver_again(site, connection, old, going, paths_of(site.keys, going, files), asked)
+    staying = Counter(left[file.id] for file in wanted if file.id in left)
+    if decided := len(ids) - len(wanted):
+        staying["decided by somebody else meanwhile"] = decided
+    return Retried(label, new, len(going), staying)
 
 
 def _unfit(site: Site, connection: Connection, old: DeliveryRow, files: Sequence[FileRow]) -> dict[int, str]:
@@ -170,7 +213,12 @@ def _in_part(files: Iterable[FileRow], wanted: Iterable[FileRow], left: Mapping[
 
 
 def _deliver_again(
-    site: Site, connection: Connection, old: DeliveryRow, files: Sequence[FileRow], paths: Mapping[int, str]
+    site: Site,
+    connection: Connection,
+    old: DeliveryRow,
+    files: Sequence[FileRow],
+    paths: Mapping[int, str],
+    asked: Mapping[str, int],
 ) -> str:
     """Register the new delivery, with its bytes, identifiers and a shard of receipt that has nothing to fetch.
 
@@ -200,7 +248,7 @@ def _deliver_again(
     Moves(connection, old.id, old.label).add_findings("retry", [(file.id, retried) for file in files])
     ids = [file.id for file in files_of_delivery(connection, new.id)]
     moves.move(Change(f.id, State.SUPERSEDED, retried.code, i) for f, i in zip(files, ids, strict=True))
-    record(moves, "retry", new.label, 0, {"files": len(files), "identifiers": len(identifiers)})
+    record(moves, "retry", new.label, 0, {"files": len(files), "identifiers": len(identifiers), **asked})
     plan(connection, new.id, "receive", [whole([])])
     for row in (old, new):
         anchor(connection, site.challenge.id, row.id)
