@@ -1,9 +1,10 @@
 """What people see in Airflow and in their mailbox: a red task that says what to press, a delivery's report at hand."""
 
 import html
+import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -12,7 +13,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from demo.airflow import Airflow, Run
 from demo.deliveries import LECHANTEUX, ct_slice
@@ -73,25 +74,22 @@ def _client(stack: Stack) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def visit(running: Stack) -> Iterator[Callable[[str], Page]]:
-    """Open a page of the UI in a browser that is logged in."""
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS.split())
-        context = browser.new_context(viewport={"width": 1400, "height": 900})
-        context.set_default_timeout(60_000)
-        page = context.new_page()
-        page.goto(running.url)
-        page.fill("input[name=username]", running.user)
-        page.fill("input[name=password]", running.password)
-        page.click("button[type=submit]")
-        page.wait_for_selector("nav, [data-testid=nav-sidebar]")
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS.split())
+        yield chromium
+        chromium.close()
 
-        def visit(path: str) -> Page:
-            page.goto(f"{running.url}{path}")
-            return page
 
-        yield visit
-        browser.close()
+def _visit(browser: Browser, stack: Stack, path: str) -> Page:
+    """A page, asked for by somebody who has to log in first."""
+    page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{stack.url}{path}")
+    page.fill("input[name=username]", stack.user)
+    page.fill("input[name=password]", stack.password)
+    page.click("button[type=submit]")
+    return page
 
 
 def _task(run: Run, task: str, map_index: int = -1) -> str:
@@ -107,6 +105,10 @@ def _mails_about(stack: Stack, run: Run, at_least: int = 1) -> Sequence[EmailMes
         if len(found) >= at_least or time.monotonic() > until:
             return found
         time.sleep(0.5)
+
+
+def _mails_of_corvane(stack: Stack) -> Sequence[EmailMessage]:
+    return [mail for mail in mails(stack.state / "mails") if "Corvane" in mail["subject"]]
 
 
 def _text(mail: EmailMessage) -> str:
@@ -144,9 +146,9 @@ def test_a_run_that_ended_well_sends_no_failure_mail(running: Stack, runs: Runs)
 
 @pytest.mark.needs("chromium")
 def test_the_page_of_a_failed_task_shows_the_sentence_first_in_its_log_and_in_a_tab(
-    runs: Runs, visit: Callable[[str], Page]
+    running: Stack, runs: Runs, browser: Browser
 ) -> None:
-    page = visit(_task(runs.failed, "plan_ship"))
+    page = _visit(browser, running, _task(runs.failed, "plan_ship"))
     page.get_by_text("What happened: This run has no partition key").first.wait_for()
     page.get_by_role("link", name="What to press").click()
 
@@ -157,16 +159,32 @@ def test_the_page_of_a_failed_task_shows_the_sentence_first_in_its_log_and_in_a_
 
 @pytest.mark.needs("chromium")
 def test_the_buttons_of_a_task_lead_to_its_deliverys_report_and_data_docs(
-    running: Stack, runs: Runs, visit: Callable[[str], Page]
+    running: Stack, runs: Runs, browser: Browser
 ) -> None:
+    page = _visit(browser, running, f"{_task(runs.collected, 'report', 0)}/details")
+    blocked: list[str] = []
+    page.on("console", lambda message: blocked.append(message.text))
     for button, says in (("Report", "Institut inventé de Corvane"), ("Data Docs", "Great Expectations")):
-        page = visit(f"{_task(runs.collected, 'report', 0)}/details")
-        blocked: list[str] = []
-        page.on("console", lambda message, blocked=blocked: blocked.append(message.text))  # type: ignore[misc]
         page.get_by_role("link", name=button, exact=True).click()
         page.wait_for_url(f"{running.url}/collecte/reports/demo/corvane/*/**")
         page.get_by_text(says).first.wait_for()
-        assert not [text for text in blocked if "Content Security Policy" in text]
+        page.go_back()
+
+    assert not [text for text in blocked if "Content Security Policy" in text]
+
+
+@pytest.mark.needs("chromium")
+def test_the_coordinators_mail_leads_to_the_report_by_way_of_the_login(
+    running: Stack, runs: Runs, browser: Browser
+) -> None:
+    (mail,) = [mail for mail in _mails_of_corvane(running) if mail["to"] == "coordination@demo.example"]
+    found = re.search(rf"{re.escape(running.url)}(/collecte/reports/[\w/-]+/report\.html)", _text(mail))
+    assert found
+
+    page = _visit(browser, running, found[1])
+
+    page.wait_for_url(f"{running.url}{found[1]}")
+    page.get_by_text("Institut inventé de Corvane").first.wait_for()
 
 
 def test_the_report_is_shown_to_whom_is_logged_in_and_refused_to_others(running: Stack, runs: Runs) -> None:
@@ -187,9 +205,10 @@ def test_the_report_is_shown_to_whom_is_logged_in_and_refused_to_others(running:
 
 
 def test_coordinator_and_centre_have_their_mail_and_the_centre_its_feedback(running: Stack, runs: Runs) -> None:
-    about = [mail for mail in mails(running.state / "mails") if "Corvane" in mail["subject"]]
+    about = _mails_of_corvane(running)
     returned = running.state / "sftp" / "corvane" / "depot" / "retour"
 
     assert {str(mail["to"]) for mail in about} == {"coordination@demo.example", "donnees@corvane.example"}
+    assert [str(mail["to"]) for mail in about if "http" in _text(mail)] == ["coordination@demo.example"]
     assert not [mail for mail in about if "LECHANTEUX" in _text(mail).upper()]
     assert [path.suffix for path in sorted(returned.glob("*/*"))] == [".csv", ".html"]
