@@ -5,6 +5,7 @@ from collecte.transport import open_source
 from demo.deliveries import deposit, planted
 from demo.verify import search
 from tests.journey.conftest import World
+from tests.journey.drops import rewrite
 
 
 def test_the_coordinators_page_names_nobody_and_the_feedback_names_the_centres_own_files(world: World) -> None:
@@ -26,6 +27,7 @@ def test_the_coordinators_page_names_nobody_and_the_feedback_names_the_centres_o
 
 
 def test_the_page_adds_up_and_says_what_was_promised(world: World) -> None:
+    rewrite(world, "hdh:\n", "report: {smallest_cell: 7}\n\nhdh:\n")
     deposit(world.challenge, world.connect)
     (summary,) = steps.run(world.site("belcombe"))
     folder = world.folder / "elsewhere"
@@ -35,6 +37,9 @@ def test_the_page_adds_up_and_says_what_was_promised(world: World) -> None:
     assert summary.head in page
     for code in summary.findings:
         assert code in page
+    cohort = steps.delivery_report(world.site("belcombe"), "d0001").cohort
+    assert cohort is not None
+    assert cohort.threshold == 7
 
 
 def retour(world: World, centre: str) -> dict[str, bytes]:

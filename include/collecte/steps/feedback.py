@@ -30,7 +30,7 @@ def feedback(site: Site, label: str) -> dict[str, int]:
     """Put the centre's feedback on a delivery, a page and a table, into ``retour/d0001/`` of its drop; its counts.
 
     Raises:
-        NeedsPerson: the centre has no such delivery, or its drop lets us not write there.
+        NeedsPerson: the centre has no such delivery, it is not judged yet, or its drop lets us not write there.
         Retry: the connection was lost, or what was read back is not what was written.
     """
     delivery, lease = whole_lease(site, label, "feedback")

@@ -40,7 +40,7 @@ def send_mails(site: Site, label: str, send: Callable[[Mail], None], address: st
     ``address``: as :func:`mails`.
 
     Raises:
-        Retry, NeedsPerson: as ``send`` does.
+        Retry, NeedsPerson: as ``send`` does; NeedsPerson also where the delivery is not judged yet.
     """
     sent = 0
     for step, mail in _mails(site, label, address).items():

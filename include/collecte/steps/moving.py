@@ -35,6 +35,9 @@ BEFORE = {
     "validate": "describe",
     "accept": "validate",
     "empty_drop": "accept",
+    "feedback": "accept",
+    "mail_coordinator": "accept",
+    "mail_centre": "accept",
     "ship": "accept",
     "commit": "ship",
 }

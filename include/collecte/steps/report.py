@@ -123,9 +123,11 @@ def report(site: Site, label: str, folder: Path | None = None) -> dict[str, int]
 
     Raises:
         Bug: files of an accepted delivery still wait.
-        NeedsPerson: the centre has no such delivery, or the page cannot be written.
+        NeedsPerson: the centre has no such delivery, it is not judged yet, or the page cannot be written.
     """
     delivery = site.delivery(label)
+    if delivery.state in ("waiting", "collecting"):
+        raise NeedsPerson(f"Delivery {label} is not collected yet.", "let its collect run end first.")
     counts = figures(site, delivery)
     if waiting_files := counts.get(State.WAITING):
         raise Bug(f"{waiting_files} files of {label} were never judged.")
