@@ -4,6 +4,7 @@ import hashlib
 import os
 import signal
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from collecte.errors import NeedsPerson, Retry
 from collecte.transport import open_source
 from collecte.transport.parts import resume_point
 from demo.servers import S3Server, s3_server
+from tests.transport.careless_s3 import careless_s3
 from tests.transport.conftest import MIB, as_a_task_does, holds, meanwhile, noise, s3_endpoint, wants
 
 
@@ -110,3 +112,11 @@ def test_an_object_replaced_since_the_cut_starts_again(s3: S3Server, bucket: str
 
     assert result.digests["sha256"] == hashlib.sha256(new).hexdigest()
     assert one.target.read_bytes() == new
+
+
+def test_a_store_that_alters_what_we_write_is_met_by_reading_it_back() -> None:
+    with careless_s3(flips_a_bit=True) as store, open_source(store.endpoint, "bucket/centre") as source:
+        with pytest.raises(Retry, match="read back with other bytes"):
+            source.write("retour/d0001/retour-d0001.html", BytesIO(b"<html>"))
+        store.flips_a_bit = False
+        source.write("retour/d0001/retour-d0001.html", BytesIO(b"<html>"))
