@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pydicom
@@ -11,6 +12,7 @@ from collecte import catalogue, steps
 from collecte.catalogue import canonical_dump, files_of_delivery, subjects_of
 from collecte.steps import Site
 from collecte.steps.feedback import write_feedback
+from collecte.steps.housekeeping.watch import watch
 from demo.deliveries import MARCHEMALLE, TRIBOULOT
 from demo.servers import S3Server
 from tests.journey.conftest import World
@@ -96,6 +98,7 @@ def test_lost_and_restored_nothing_is_lost_and_nothing_is_done_twice(versioned: 
     steps.run(site)
     assert pseudonyms(site, "d0003") == first
     assert set(versions(world, s3).values()) == {1}
+    assert "LANDING-SET-ASIDE" in [each.finding.code for each in watch(site, datetime.now(UTC)).notices]
 
 
 def test_what_was_being_collected_goes_on_from_landing_though_the_drop_is_empty(versioned: World, s3: S3Server) -> None:

@@ -15,7 +15,9 @@ from collecte import catalogue, steps
 from collecte.catalogue import tables
 from collecte.errors import NeedsPerson, Retry
 from collecte.records import State
+from collecte.report import coordinator_page
 from collecte.steps import Site
+from collecte.steps.documents import delivery_report
 from collecte.steps.housekeeping import do_chore, space
 from collecte.steps.housekeeping.fixity import fixity
 from collecte.steps.housekeeping.purge import purge
@@ -105,6 +107,9 @@ def test_a_refused_file_expires_after_its_own_days_and_is_told_of_before(shipped
     assert soon.counts["expire_soon"] == 1
     told = next(str(notice) for notice in soon.notices if notice.finding.code == "QUARANTINE-EXPIRES-SOON")
     assert told.startswith("demo/arvel/d0001: QUARANTINE-EXPIRES-SOON: Files in quarantine")
+    rewrite(shipped, "quarantine_days: 180", "quarantine_days: 10")
+    page = coordinator_page(delivery_report(shipped.site("arvel"), "d0001"))
+    assert f"1 file that was set aside is erased by {after(14).date():%-d %B %Y}" in page
     dry = purge(site, after(QUARANTINE_DAYS + 1), dry_run=True)
     assert (dry.counts["expired"], dry.counts["files"]) == (1, 4)
     assert ends(site)["lot/notes.xyz"] == "quarantined: FILE-TYPE-UNKNOWN"

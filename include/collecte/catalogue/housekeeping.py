@@ -89,17 +89,21 @@ def last_counts(connection: Connection, challenge_id: str, step: str, shard: str
     return found or {}
 
 
-def came(connection: Connection, centre_id: int) -> Mapping[str, int]:
-    """How many files of each kind a centre has sent in all its deliveries; repeated and corrected ones once."""
-    file, delivery = tables.file.c, tables.delivery.c
-    rows = connection.execute(
-        select(file.kind, func.count().label("n"))
+def expiring(connection: Connection, centre_id: int, until: datetime) -> Mapping[str, int]:
+    """How many of a centre's files in quarantine were refused until then, by delivery (``d0001``)."""
+    file, delivery, finding = tables.file.c, tables.delivery.c, tables.finding.c
+    refused = (
+        select(file.id, delivery.number)
         .join(tables.delivery, delivery.id == file.delivery_id)
-        .where(delivery.centre_id == centre_id, file.kind.is_not(None))
-        .where(file.state.not_in((State.DUPLICATE.value, State.SUPERSEDED.value)))
-        .group_by(file.kind)
+        .join(tables.finding, and_(finding.file_id == file.id, finding.code == file.reason))
+        .where(delivery.centre_id == centre_id, file.state == State.QUARANTINED.value)
+        .group_by(file.id, delivery.number)
+        .having(func.min(finding.at) <= until)
+        .subquery()
     )
-    return {row.kind: row.n for row in rows}
+    number = refused.c.number
+    rows = connection.execute(select(number, func.count().label("n")).group_by(number).order_by(number))
+    return {f"d{row.number:04d}": row.n for row in rows}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collecte.report.coordinator import coordinator_page
 from collecte.report.feedback import feedback_page, write_feedback_csv, write_findings_csv
 from collecte.report.mails import centre_mail_text, mail_text
 from collecte.report.records import (
+    EXPIRY_NOTICE,
     LISTED_IDS,
     SET_ASIDE,
     CentreFeedback,
@@ -28,6 +29,7 @@ from collecte.report.records import (
 from collecte.report.table import state_table
 
 __all__ = [
+    "EXPIRY_NOTICE",
     "LISTED_IDS",
     "SET_ASIDE",
     "CentreFeedback",

@@ -6,7 +6,7 @@ from datetime import date
 from collecte.records import State
 from collecte.report.html import render
 from collecte.report.masking import masked_tables
-from collecte.report.records import CentreProgress, DeliveryReport, today_in_paris
+from collecte.report.records import EXPIRY_NOTICE, CentreProgress, DeliveryReport, today_in_paris
 from collecte.report.texts import Tongue
 
 
@@ -52,6 +52,8 @@ def _alerts_of_centre(centre: CentreProgress, t: Tongue, today: date) -> Iterato
         kind = t(f"kind.{late.kind}")
         of = {"received": late.received, "promised": late.promised, "by": late.by}
         yield t("alert.late", name=centre.name, kind=kind, **of)
+    if centre.expiring:
+        yield t("alert.expiring", name=centre.name, n=centre.expiring, by=today + EXPIRY_NOTICE)
     if centre.agreement_ends and centre.agreement_due(today):
         days = (centre.agreement_ends - today).days
         key = "alert.agreement_over" if days < 0 else "alert.agreement_soon" if days else "alert.agreement_today"

@@ -18,6 +18,9 @@ from collecte.records import State
 #: How long before its last day an agreement stands in the reports.
 AGREEMENT_NOTICE = timedelta(days=30)
 
+#: How long before it is erased a file that was set aside stands in the reports.
+EXPIRY_NOTICE = timedelta(days=14)
+
 #: The ids that stand behind one rule in a report; beyond them, only their number.
 LISTED_IDS = 200
 
@@ -94,13 +97,16 @@ class Promised:
 
 @dataclass(frozen=True)
 class CentreProgress:
-    """One centre of the challenge: what it promised, when it last deposited, until when its agreement holds."""
+    """One centre of the challenge: what it promised, when it last deposited, until when its agreement holds.
+    ``expiring``: its files in quarantine that are erased within :data:`EXPIRY_NOTICE`.
+    """
 
     centre: str
     name: str
     promises: tuple[Promised, ...]
     last_delivery: date | None
     agreement_ends: date | None
+    expiring: int = 0
 
     def late(self, today: date) -> tuple[Promised, ...]:
         """The promises whose day is over."""

@@ -6,7 +6,7 @@ files for each rule, and one small entry for each patient.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from sqlalchemy import Connection
@@ -36,6 +36,7 @@ from collecte.catalogue.figures import (
     of_kind,
     rule_figures,
 )
+from collecte.catalogue.housekeeping import expiring
 from collecte.challenge import Centre
 from collecte.findings import Finding
 from collecte.records import State
@@ -70,9 +71,10 @@ def delivery_report(site: Site, label: str, *, facts: bool = True) -> made.Deliv
         NeedsPerson: the centre has no such delivery.
     """
     delivery, ids = _begin(site, label)
+    at = datetime.now(UTC)
     contact = site.centre.agreement.data_protection_contact
     with site.catalogue.read() as connection:
-        centres = [_progress(connection, ids[centre.id], centre) for centre in site.challenge.centres]
+        centres = [progress(site, connection, ids[centre.id], centre, at) for centre in site.challenge.centres]
         modalities, cohort = _facts(site, connection, delivery) if facts else ({}, None)
         rules = rule_figures(connection, delivery.id, made.LISTED_IDS, _WORDINGS)
         return made.DeliveryReport(
@@ -81,7 +83,7 @@ def delivery_report(site: Site, label: str, *, facts: bool = True) -> made.Deliv
             name=site.centre.name,
             delivery=label,
             state=delivery.state,
-            at=datetime.now(UTC),
+            at=at,
             sums=_sums(connection, delivery),
             promises=next(one.promises for one in centres if one.centre == site.centre.id),
             findings=_groups(label, rules),
@@ -105,6 +107,7 @@ def centre_feedback(site: Site, label: str) -> made.CentreFeedback:
         NeedsPerson: the centre has no such delivery.
     """
     delivery, ids = _begin(site, label)
+    at = datetime.now(UTC)
     with site.catalogue.read() as connection:
         rules = rule_figures(connection, delivery.id, made.LISTED_IDS, _WORDINGS, without=_SETTLED)
         paths = _Paths(site, connection)
@@ -113,9 +116,9 @@ def centre_feedback(site: Site, label: str) -> made.CentreFeedback:
             challenge=_challenge(site),
             name=site.centre.name,
             delivery=label,
-            at=datetime.now(UTC),
+            at=at,
             sums=_sums(connection, delivery),
-            promises=_progress(connection, ids[site.centre.id], site.centre).promises,
+            promises=progress(site, connection, ids[site.centre.id], site.centre, at).promises,
             findings=_groups(label, rules),
             paths={file.label: paths.of(file) for files in listed for file in files.values()},
             language=site.centre.language,
@@ -196,8 +199,8 @@ def _sums(connection: Connection, delivery: DeliveryRow) -> made.Sums:
     return made.Sums(listed, archives, members, totals(connection, delivery.id), speaking)
 
 
-def _progress(connection: Connection, centre_id: int, centre: Centre) -> made.CentreProgress:
-    """What a centre promised and what of it came, over all its deliveries."""
+def progress(site: Site, connection: Connection, centre_id: int, centre: Centre, at: datetime) -> made.CentreProgress:
+    """What a centre promised and what of it came, over all its deliveries; what of it is erased soon."""
     came, usable = Counter[str | None](), Counter[str | None]()
     for kind, state, n in kinds_of_centre(connection, centre_id):
         came[kind] += n if state not in _REPEATED else 0
@@ -205,7 +208,13 @@ def _progress(connection: Connection, centre_id: int, centre: Centre) -> made.Ce
     days = [row.created_at.date() for row in deliveries_of(connection, centre_id) if row.state != "waiting"]
     last: date | None = max(days, default=None)
     promises = tuple(made.Promised(p.kind, p.files, p.by, came[p.kind], usable[p.kind]) for p in centre.promised)
-    return made.CentreProgress(centre.id, centre.name, promises, last, centre.agreement.ends)
+    soon = sum(expiring(connection, centre_id, expires_by(site, at)).values())
+    return made.CentreProgress(centre.id, centre.name, promises, last, centre.agreement.ends, soon)
+
+
+def expires_by(site: Site, at: datetime) -> datetime:
+    """Files that were refused until then are erased within the days of the report's notice."""
+    return at + made.EXPIRY_NOTICE - timedelta(days=site.challenge.retention.quarantine_days)
 
 
 def _waiting(connection: Connection, centre_id: int, centre: Centre) -> Iterator[made.Waiting]:
