@@ -97,16 +97,18 @@ def findings_of_rule(
 ) -> Iterator[tuple[FileRow | None, FindingRow]]:
     """Each finding of a rule with its file (None: of the delivery itself), by the files' ids, as the rows come."""
     finding = tables.finding.c
-    rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(
+    statement = (
         select(*_FINDING)
         .select_from(_FINDINGS)
         .where(_of(delivery_id, without), finding.code == code)
         .order_by(finding.file_id, finding.id)
+        .execution_options(yield_per=_ROWS_AT_ONCE)
     )
-    for part in rows.mappings().partitions():
-        found = [FindingRow(**row) for row in part]
-        files = files_by_id(connection, [row.file_id for row in found if row.file_id is not None])
-        yield from ((files[row.file_id] if row.file_id is not None else None, row) for row in found)
+    with connection.execute(statement) as rows:
+        for part in rows.mappings().partitions():
+            found = [FindingRow(**row) for row in part]
+            files = files_by_id(connection, [row.file_id for row in found if row.file_id is not None])
+            yield from ((files[row.file_id] if row.file_id is not None else None, row) for row in found)
 
 
 def accepted_among(connection: Connection, ids: Sequence[int]) -> frozenset[int]:
