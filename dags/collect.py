@@ -27,11 +27,8 @@ Nothing is done twice by clearing. Marking a task as success lets nothing pass: 
 from airflow.sdk import DAG, chain
 
 from collecte.challenge import Centre, Challenge
-from collecte_airflow import forms, ids, steps, tasks
+from collecte_airflow import failures, forms, ids, links, notifiers, steps, tasks
 from collecte_airflow.challenges import centres
-from collecte_airflow.failures import tell_silent
-from collecte_airflow.links import DataDocsLink, ReportLink, linked, report_page
-from collecte_airflow.notifiers import send_mail
 from collecte_airflow.pages import page, title
 from collecte_airflow.site import site
 from collecte_airflow.tasks import DEFAULT_ARGS, delivery_step, finding_step, shard_step, step
@@ -51,7 +48,7 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
         params={"delivery": forms.delivery(), "quarantine": forms.quarantine()},
         tags=ids.tags("collect", *here),
         default_args=DEFAULT_ARGS,
-        on_failure_callback=tell_silent,
+        on_failure_callback=failures.tell_silent,
     ) as dag:
 
         @finding_step
@@ -90,7 +87,7 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
         def describe(ref):
             return tasks.tell("Described", steps.describe(site(*here), ids.shard_of(ref, "describe")))
 
-        @linked(DataDocsLink())
+        @links.linked(links.DataDocsLink())
         @delivery_step
         def validate(delivery):
             return tasks.tell("Validated", steps.validate(site(*here), delivery))
@@ -104,7 +101,7 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
         def empty_drop(delivery):
             return tasks.tell("Removed from the drop", steps.empty_drop(site(*here), delivery))
 
-        @linked(ReportLink(), DataDocsLink())
+        @links.linked(links.ReportLink(), links.DataDocsLink())
         @delivery_step
         def report(delivery):
             at = site(*here)
@@ -117,17 +114,16 @@ def collect(challenge: Challenge, centre: Centre) -> DAG:  # noqa: C901  a list 
 
         @delivery_step
         def mail(delivery):
-            address = report_page(*here, delivery)
-            return tasks.tell("Told by mail", steps.send_mails(site(*here), delivery, send_mail, address))
+            return tasks.tell("Told by mail", notifiers.tell_people(site(*here), delivery))
 
         found = find()
         labels = deliveries(found)
         to_harvest, to_make_safe = unpack(labels), group(labels)
         receive.expand(ref=found) >> to_harvest
         harvest.expand(ref=to_harvest) >> to_make_safe
-        made_safe, described = make_safe.expand(ref=to_make_safe), describe.expand(ref=to_make_safe)
         last = [validate, accept, *([empty_drop] if centre.empty_after_receipt else []), report, feedback, mail]
-        chain(made_safe, described, *(work.expand(delivery=labels) for work in last))
+        by_shard = [work.expand(ref=to_make_safe) for work in (make_safe, describe)]
+        chain(*by_shard, *(work.expand(delivery=labels) for work in last))
     return dag
 
 

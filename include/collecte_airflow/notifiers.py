@@ -12,18 +12,24 @@ from airflow.sdk.exceptions import AirflowException
 
 from collecte.errors import CollecteError, NeedsPerson, Retry
 from collecte.settings import Settings
+from collecte_airflow import links, steps
 
 if TYPE_CHECKING:
-    from collecte.steps import Mail
+    from collecte.steps import Site
 
 log = logging.getLogger("collecte.task")
 
 _URL = re.compile(r"https?://[^\s<>\"']+")
 
 
-def send_mail(mail: "Mail") -> None:
-    """Send a mail of the library's (:func:`send`)."""
-    send(mail.to, mail.subject, mail.text)
+def tell_people(site: "Site", delivery: str) -> dict[str, int]:
+    """Send the coordinator's and the centre's mails of a delivery that were not sent yet; how many.
+
+    Raises:
+        Retry, NeedsPerson: as :func:`send` does.
+    """
+    page = links.report_page(site.challenge.id, site.centre.id, delivery)
+    return steps.send_mails(site, delivery, lambda mail: send(mail.to, mail.subject, mail.text), page)
 
 
 def send(to: str | Sequence[str], subject: str, text: str) -> None:
