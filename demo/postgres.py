@@ -8,8 +8,9 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -25,9 +26,39 @@ _LONGEST_FOLDER = 85
 FORGETFUL = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
 
+@dataclass
+class Postgres:
+    """A server over its own data, which can be stopped and started again in the middle of something."""
+
+    url: str
+    _folder: Path = field(repr=False)
+    _command: Sequence[str | Path] = field(repr=False)
+    _identity: Mapping[str, int] = field(repr=False)
+    _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Start it and wait until it answers.
+
+        Raises:
+            DidNotStart: it did not.
+        """
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, cwd=self._folder, **dict(self._identity)
+            )
+        _wait(self._process, self._folder)
+
+    def stop(self, how: int = signal.SIGINT) -> None:
+        """End it: by SIGINT as a restart does, every session broken and the data kept whole."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait()
+            self._process = None
+
+
 @contextmanager
-def postgres_server(*options: str) -> Iterator[str]:
-    """A running server with an empty database; its URL. It ends, and its data go, with the block."""
+def postgres(*options: str) -> Iterator[Postgres]:
+    """A running server with an empty database. It ends, and its data go, with the block."""
     base = tempfile.gettempdir()
     folder = Path(tempfile.mkdtemp(prefix="collecte-pg-", dir=base if len(base) < _LONGEST_FOLDER else "/tmp"))  # noqa: S108
     try:
@@ -41,16 +72,21 @@ def postgres_server(*options: str) -> Iterator[str]:
             **identity,
         )
         command = [install / "bin" / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", *options]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **identity)
+        server = Postgres(f"postgresql://collecte@/postgres?host={folder}", folder, command, identity)
         try:
-            _wait(server, folder)
-            yield f"postgresql://collecte@/postgres?host={folder}"
+            server.start()
+            yield server
         finally:
-            server.send_signal(signal.SIGQUIT)  # at once: nobody wants the data
-            server.wait()
+            server.stop(signal.SIGQUIT)  # at once: nobody wants the data
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def postgres_server(*options: str) -> Iterator[str]:
+    """The same for who only needs its URL."""
+    with postgres(*options) as server:
+        yield server.url
 
 
 def _install(folder: Path) -> tuple[Path, dict[str, int]]:
