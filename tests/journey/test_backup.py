@@ -10,6 +10,7 @@ import pytest
 
 from collecte import catalogue, steps
 from collecte.catalogue import canonical_dump, files_of_delivery, subjects_of
+from collecte.errors import NeedsPerson
 from collecte.steps import Site
 from collecte.steps.feedback import write_feedback
 from collecte.steps.housekeeping.watch import watch
@@ -120,6 +121,24 @@ def test_what_was_being_collected_goes_on_from_landing_though_the_drop_is_empty(
     assert dump(site) == before
     assert versions(world, s3) == shipped
     assert_sound(site)
+
+
+def test_a_delivery_that_gets_anothers_number_is_stopped_and_overwrites_nothing(versioned: World, s3: S3Server) -> None:
+    """Two came after the backup, and the names of their folders do not sort as they came."""
+    world = versioned
+    backup = world.folder / "backup.db"
+    command(world, "catalogue", "backup", str(backup))
+    for number, folder in enumerate(("b", "a"), 1):
+        lay(drop(world) / folder, {f"IM{number}": image(MARCHEMALLE, number)})
+        steps.run(world.site("arvel"))
+    shipped = versions(world, s3)
+    for path in world.folder.glob("catalogue.db*"):
+        path.unlink()
+    command(world, "catalogue", "restore", str(backup))
+    with pytest.raises(NeedsPerson, match="another object"):
+        steps.run(world.site("arvel"))
+    after = versions(world, s3)
+    assert {key: after[key] for key in shipped} == shipped
 
 
 def test_without_its_keys_a_restored_catalogue_says_what_does_not_open(world: World) -> None:
