@@ -117,10 +117,8 @@ class Airflow:
                 raise StackError(f"Airflow has not read {', '.join(sorted(missing))} in {patience_s:.0f} s.\n{errors}")
             time.sleep(0.5)
 
-    def wait_for_task(
-        self, dag_id: str, task_id: str, try_number: int = 1, patience_s: float = 120
-    ) -> tuple[Run, dict[str, Any]]:
-        """Wait until this try of a task has a process, in whichever run of the DAG; the task and its run.
+    def wait_for_task(self, dag_id: str, task_id: str, patience_s: float = 120) -> tuple[Run, dict[str, Any]]:
+        """Wait until the first try of a task has a process, in whichever run of the DAG; the run and the task.
 
         Raises:
             StackError: the time is over.
@@ -129,11 +127,11 @@ class Airflow:
         while time.monotonic() < until:
             for run in self.runs(dag_id):
                 for task in self.tasks(run) if run.state == "running" else ():
-                    begun = (task["task_id"], task["try_number"], task["state"]) == (task_id, try_number, "running")
+                    begun = (task["task_id"], task["try_number"], task["state"]) == (task_id, 1, "running")
                     if begun and task["pid"]:
                         return run, task
             time.sleep(0.1)
-        raise StackError(f"{dag_id} has not begun try {try_number} of {task_id} in {patience_s:.0f} s.")
+        raise StackError(f"{dag_id} has not begun {task_id} in {patience_s:.0f} s.")
 
     def wait_for_runs(self, dag_id: str, count: int, patience_s: float = 120) -> list[Run]:
         """Wait until the DAG has so many runs, or more; all of them, the oldest first.

@@ -4,16 +4,20 @@ Every test file here belongs to the xdist group ``stack`` (``pytestmark``), so t
 stack serves them. A test leaves it running, and undoes what it changed; what only it needs, it starts for itself.
 """
 
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from demo import stack
 from demo.stack import Stack
-from tests.stack import watching
+from tests.stack import faults, watching
+from tests.stack.faults import World
 
 HOME = Path(__file__).resolve().parents[2]
 
@@ -52,11 +56,15 @@ def load() -> Callable[[Path], Stack]:
 
 @pytest.fixture(scope="session")
 def challenges(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demonstration, beside it one whose drops are watched, and a file that is broken."""
+    """The demonstration; beside it a challenge file that is broken, and those of tests that disturb."""
     folder = tmp_path_factory.mktemp("challenges")
-    (folder / "demo.yaml").write_text((HOME / "include" / "challenges" / "demo.yaml").read_text("utf-8"), "utf-8")
+    text = (HOME / "include" / "challenges" / "demo.yaml").read_text("utf-8")
+    far = f"0 {(datetime.now(UTC).hour + 12) % 24} * * *"  # a night that begins while the tests run would start runs
+    (folder / "demo.yaml").write_text(re.sub(r'(?<=schedule: )"[^"]*"', f'"{far}"', text), "utf-8")
     (folder / "broken.yaml").write_text("id: broken\nsociety: 7\n", "utf-8")
     (folder / "guet.yaml").write_text(watching.challenge_file(), "utf-8")
+    for challenge, centre in faults.DROPS:
+        (folder / f"{challenge}.yaml").write_text(faults.challenge_file(challenge, centre), "utf-8")
     return folder
 
 
@@ -72,3 +80,16 @@ def running(tmp_path_factory: pytest.TempPathFactory, challenges: Path) -> Itera
         yield load_stack(state)
     finally:
         run_demo("down", state)
+
+
+@pytest.fixture(scope="session")
+def worlds(running: Stack) -> Iterator[Mapping[str, World]]:
+    """The challenges of tests that disturb, by their ids; each behind relays of its own."""
+    with ExitStack() as ended, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("COLLECTE_KEYS_DEMO", running.settings["COLLECTE_KEYS_DEMO"])
+        yield faults.connect(ended, running)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What all tests made the stack write is searched for identifiers: that comes last."""
+    items.sort(key=lambda item: item.path.name == "test_no_leak.py")
