@@ -271,3 +271,22 @@ def test_a_number_inside_a_reference_of_ours_is_no_id(tmp_path: Path, code: str,
     path = write(tmp_path / "x.dcm", dataset)
     scanner = compile_scanner([Identifier(IdentifierKind.ID, "23456", SUBJECT)])
     assert {finding.code for finding in scanner.scan(path, [SUBJECT])} == found
+
+
+@pytest.mark.parametrize("kind", [IdentifierKind.NAME, IdentifierKind.PATH])
+def test_a_long_name_inside_the_pseudonym_of_the_file_s_own_subject_names_nobody(
+    tmp_path: Path, kind: IdentifierKind
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("subject,age\nsub-ab2lescaut7cdefg,50\nsub-zzzzzzzzzzzzzzzz,51\n")
+    scanner = compile_scanner([Identifier(kind, "LESCAUT")])
+    assert scanner.scan(path, ["sub-ab2lescaut7cdefg", "sub-zzzzzzzzzzzzzzzz"]) == ()
+
+
+@pytest.mark.parametrize("text", ["sub-ab2lescaut7cdefgh", "sub-lescaut", "ab2lescaut7cdefg", "sub-ab2lescaut7cdeff"])
+def test_a_long_name_in_what_only_looks_like_a_pseudonym_is_found(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(f"subject,note\nsub-ab2lescaut7cdefg,{text}\n")
+    scanner = compile_scanner([Identifier(IdentifierKind.NAME, "LESCAUT")])
+    found = scanner.scan(path, ["sub-ab2lescaut7cdefg"])
+    assert [(finding.code, finding.place) for finding in found] == [("RESIDUAL-NAME", "row 2")]

@@ -21,7 +21,8 @@ What is *not* a hit, so that clean files pass, and what this costs:
 - Name parts and IDs of one and two characters alone; the whole name is searched where no part is longer.
 - Digits in a longer number, a decimal or a UID; numbers under eight digits in IS and DS; well-formed dates and times.
   Numbers of four digits that fill a cell of a table, or could be a year; shorter ones outside patient IDs.
-- Names and IDs of up to six characters inside a pseudonym or a reference of this project (16 characters of base32).
+- Names and IDs of up to six characters inside a pseudonym or a reference of this project (16 characters of base32), and
+  of any length inside the pseudonym of a subject of the file.
 
 A DICOM file that cannot be followed to its end is refused (``RESIDUAL-UNREADABLE``). The engine is hyperscan.
 """

@@ -16,6 +16,7 @@ REACH = 80
 
 _LETTERS = re.compile(rb"[a-z\x9c\xe6\xdf]*")
 _CODE = re.compile(rb"[a-z2-7]{16}")  # a pseudonym or a reference of collecte.pseudonym
+_RUN = re.compile(rb"[a-z0-9]*")
 _DELIMITERS = frozenset(b" \t\r\n\0^=,;:-_'\"/\\()[]<>|&.")
 #: VRs whose numbers are measurements and counts, and dates and times, unless they are badly formed.
 _MEASURES = frozenset(("IS", "DS"))
@@ -37,7 +38,8 @@ _PERSONAL = frozenset(("(0010,0020)", "(0010,1000)", "(0010,1001)", "(0010,1005)
 @dataclass(frozen=True, slots=True)
 class Context:
     """A candidate and its surroundings, one byte a character. ``value``: the whole value, where it is short.
-    ``bulky``: it stands among so many bytes that are no text that words of some length come up by chance."""
+    ``bulky``: it stands among so many bytes that are no text that words of some length come up by chance. ``ours``: the
+    pseudonyms of those whom the file is about."""
 
     matched: bytes
     before: bytes
@@ -47,6 +49,7 @@ class Context:
     vr: str
     value: bytes = b""
     bulky: bool = False
+    ours: frozenset[str] = frozenset()
 
 
 def counts(token: Token, context: Context) -> bool:
@@ -79,7 +82,7 @@ def _whole_phrase(phrases: tuple[tuple[bytes, ...], ...]) -> re.Pattern[bytes]:
 
 def _number(token: Token, context: Context) -> bool:
     """Digits alone: whole numbers, no piece of a decimal or a UID, and of some length where numbers are at home."""
-    if not _whole(context):
+    if not _whole(context) or _in_pseudonym(token, context):
         return False
     length = len(token.text)
     if context.vr == "SH" and length <= 6 and _CODE.fullmatch(context.value.strip().lower()):
@@ -177,17 +180,27 @@ def _by_chance(token: Token, context: Context) -> bool:
     after = _LETTERS.match(context.after)
     if before and after and token.text.isalpha() and before[0][::-1] + token.text + after[0] in known():
         return True
-    return len(token.text) <= 6 and _in_code(token, context)
+    return (len(token.text) <= 6 and _in_code(token, context)) or _in_pseudonym(token, context)
 
 
 def _in_code(token: Token, context: Context) -> bool:
-    run_before = re.match(rb"[a-z0-9]*", context.before[::-1])
-    run_after = re.match(rb"[a-z0-9]*", context.after)
-    if not run_before or not run_after:
-        return False
-    run = run_before[0][::-1] + token.text + run_after[0]
-    marked = context.before[: len(context.before) - len(run_before[0])].endswith(b"sub-")
+    run, marked = _run(token, context)
     return bool(_CODE.fullmatch(run)) and (marked or any(byte in b"234567" for byte in run))
+
+
+def _in_pseudonym(token: Token, context: Context) -> bool:
+    """Whether it stands inside a pseudonym that this project made for one of the file's own subjects: of 200,000 such,
+    some hold a name of seven letters by chance. No one without the keys can write another text that is one."""
+    run, marked = _run(token, context)
+    return marked and f"sub-{run.decode('latin-1')}" in context.ours
+
+
+def _run(token: Token, context: Context) -> tuple[bytes, bool]:
+    """The letters and digits around the token with itself, and whether ``sub-`` stands before them."""
+    before, after = _RUN.match(context.before[::-1]), _RUN.match(context.after)
+    head, tail = before[0][::-1] if before else b"", after[0] if after else b""
+    marked = context.before[: len(context.before) - len(head)].endswith(b"sub-")
+    return head + token.text + tail, marked
 
 
 def _personal(context: Context) -> bool:

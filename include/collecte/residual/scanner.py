@@ -4,7 +4,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import accumulate, chain
 from pathlib import Path
@@ -67,6 +67,14 @@ class _View:
         return end > self.fresh_from and not (self.more and end > len(self.data) - _MARGIN)
 
 
+@dataclass(frozen=True)
+class _About:
+    """Whom a file is about: their birth dates that are looked for in all of it, and their pseudonyms."""
+
+    born: frozenset[str]
+    subjects: frozenset[str]
+
+
 class _Hits:
     """What was found, by code and place; never the values."""
 
@@ -116,49 +124,51 @@ class Scanner:
         Raises:
             OSError: the file cannot be read.
         """
-        hits = _Hits()
-        born = frozenset(date for subject in subjects for date in self._words.births(subject))
+        hits, own = _Hits(), frozenset(subjects)
         if is_dicom(path):
             try:
-                self._scan_pieces(dicom_pieces(path), born, hits)
+                self._scan_pieces(dicom_pieces(path), self._about(own), hits)
             except Unreadable:
                 return (*hits.findings(), Finding("RESIDUAL-UNREADABLE"))
         elif is_text(path):
-            self._scan_text(path, born if len(subjects) == 1 else frozenset(), hits)
+            self._scan_text(path, self._about(own) if len(own) == 1 else _About(frozenset(), own), hits)
         else:
-            self._scan_pieces(file_pieces(path), born, hits)
+            self._scan_pieces(file_pieces(path), self._about(own), hits)
         return hits.findings()
 
-    def _scan_pieces(self, pieces: Iterable[Piece], born: frozenset[str], hits: _Hits) -> None:
+    def _about(self, subjects: frozenset[str]) -> _About:
+        return _About(frozenset(date for subject in subjects for date in self._words.births(subject)), subjects)
+
+    def _scan_pieces(self, pieces: Iterable[Piece], about: _About, hits: _Hits) -> None:
         for view in _views(pieces):
             pixel = view.pieces[0].region is Region.PIXEL
-            self._search(born, view, hits, pixel=pixel)
+            self._search(about, view, hits, pixel=pixel)
             if not pixel:
                 for piece in view.pieces:
-                    self._search_wide(piece, born, hits)
+                    self._search_wide(piece, about, hits)
 
-    def _search_wide(self, piece: Piece, born: frozenset[str], hits: _Hits) -> None:
+    def _search_wide(self, piece: Piece, about: _About, hits: _Hits) -> None:
         """Look again at UTF-16 with combining accents and ligatures. What was found there is not counted twice."""
         for data in wide_views(piece.data):
             again = _Hits()
-            self._search(born, _View(data, [piece]), again)
+            self._search(about, _View(data, [piece]), again)
             for kind in IdentifierKind:
                 if (kind, piece.place) in again and (kind, piece.place) not in hits:
                     hits.add(kind, piece.place)
 
-    def _scan_text(self, path: Path, born: frozenset[str], hits: _Hits) -> None:
+    def _scan_text(self, path: Path, about: _About, hits: _Hits) -> None:
         for block in text_blocks(path):
             folded = Block(fold(block.data), block.first_row)
             piece = Piece(Region.TEXT, "", "", folded.data)
             view = _View(folded.data, [piece])
-            for kind, end in self._found(born, view):
+            for kind, end in self._found(about, view):
                 hits.add(kind, f"row {folded.row(end - 1)}")
             for data in wide_views(block.data):
                 again = Block(data, block.first_row)
-                for kind, end in self._found(born, _View(data, [piece])):
+                for kind, end in self._found(about, _View(data, [piece])):
                     if (kind, place := f"row {again.row(end - 1)}") not in hits:
                         hits.add(kind, place)
-            if not born:
+            if not about.born:
                 self._rows_of_their_own(folded, hits)
 
     def _rows_of_their_own(self, folded: Block, hits: _Hits) -> None:
@@ -173,24 +183,24 @@ class Scanner:
                         hits.add(IdentifierKind.BIRTH_DATE, f"row {row}", count)
             row += 1
 
-    def _search(self, born: frozenset[str], view: _View, hits: _Hits, *, pixel: bool = False) -> None:
-        for kind, end in self._found(born, view, pixel=pixel):
+    def _search(self, about: _About, view: _View, hits: _Hits, *, pixel: bool = False) -> None:
+        for kind, end in self._found(about, view, pixel=pixel):
             hits.add(kind, view.at(end)[0].place)
 
-    def _found(self, born: frozenset[str], view: _View, *, pixel: bool = False) -> list[tuple[IdentifierKind, int]]:
+    def _found(self, about: _About, view: _View, *, pixel: bool = False) -> list[tuple[IdentifierKind, int]]:
         """The hits of a view that stand up: each kind and where it ends, overlapping ones of a kind taken as one."""
         engines = [self._engine("pixels" if pixel else "narrow")]
         if not pixel and _TWO_BYTES.search(view.data):
             engines.append(self._engine("wide"))
-        if born:
-            engines.append(self._dates(born))
+        if about.born:
+            engines.append(self._dates(about.born))
         candidates = chain.from_iterable(engine.candidates(view.data) for engine in engines)
         spans = sorted(
             {
                 (kind, end - length, end)
                 for pattern, end in candidates
                 if view.fresh(end)
-                for kind, length in _confirmed(pattern, end, view)
+                for kind, length in _confirmed(pattern, end, view, about.subjects)
             }
         )
         found: list[tuple[IdentifierKind, int]] = []
@@ -261,7 +271,9 @@ def _long_view(piece: Piece, overlap: bytes, more: bool) -> _View:
     return _View(fold(raw), (piece,), len(fold(overlap)) - _MARGIN - 8, more)
 
 
-def _confirmed(pattern: Pattern, end: int, view: _View) -> Iterator[tuple[IdentifierKind, int]]:
+def _confirmed(
+    pattern: Pattern, end: int, view: _View, subjects: frozenset[str]
+) -> Iterator[tuple[IdentifierKind, int]]:
     """The kinds as which a candidate counts, each with the bytes that it covers."""
     piece, first, last = view.at(end)
     start = end - pattern.length
@@ -271,7 +283,7 @@ def _confirmed(pattern: Pattern, end: int, view: _View) -> Iterator[tuple[Identi
         if _form_stands(pattern.form, view.data, end, view.at(end)):
             yield pattern.form, 1
         return
-    context = _context(view.data, start, end, pattern.unit, piece, first, last)
+    context = replace(_context(view.data, start, end, pattern.unit, piece, first, last), ours=subjects)
     if pattern.date:
         long_enough = piece.region in (Region.TEXT, Region.BINARY) or len(pattern.date) >= PIXEL_LENGTH
         if long_enough and piece.vr != "UI" and dates.stands(context.before, pattern.date, context.after):
