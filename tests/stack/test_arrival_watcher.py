@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import select
 
 from collecte import steps
+from collecte.catalogue import tables
 from collecte.settings import Settings
 from collecte.steps import Site
 from demo import processes, stack
@@ -60,6 +62,25 @@ def test_what_comes_while_the_triggerer_is_down_is_announced_when_it_is_back_and
     (ended,) = airflow.wait([run], lambda said: None, 240)
     assert (ended.state, _accepted(running, "garde")) == ("success", {"d0001": 1})
     assert len(airflow.runs(_dag("vigie"))) == before
+
+
+def test_the_form_has_the_quarantine_judged_anew_and_the_chain_tells_who_asked(
+    running: Stack, airflow: Airflow
+) -> None:
+    assert airflow.refuses(_dag("vigie"), quarantine="peut-être")
+    before = len(airflow.runs(_dag("vigie")))
+    lay(running, "vigie", "inconnu", {"notes": b"neither image nor table"})
+    airflow.wait(_runs(airflow, "vigie", before + 1), lambda said: None, 300)
+    site = _site(running, "vigie")
+    (waiting,) = steps.list_quarantine(site)
+
+    (run,) = airflow.wait([airflow.trigger(_dag("vigie"), quarantine=True)], lambda said: None, 300)
+    (again,) = steps.list_quarantine(site)
+    assert (run.state, again.code, again.delivery > waiting.delivery) == ("success", waiting.code, True)
+    event = tables.event.c
+    with site.catalogue.read() as connection:
+        retries = connection.execute(select(event.counts).where(event.step == "retry", event.shard == again.delivery))
+        assert [counts[f"by_{running.user}"] for counts in retries.scalars()] == [1]
 
 
 def _dag(centre: str) -> str:
