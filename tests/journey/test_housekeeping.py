@@ -1,6 +1,7 @@
 """What is removed at night, when, with which proof; what is read again; what somebody is told."""
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -303,6 +304,12 @@ def test_what_fails_at_one_centre_keeps_no_other_and_a_broken_chain_is_named(shi
     with pytest.raises(Retry, match="demo_sftp_arvel"):
         do_chore("uploads", "demo", settings=shipped.settings, tell=lambda about, _: done.append(about))
     assert done == ["demo/belcombe", "demo/corvane"]
+    process = shipped.command("housekeeping", "--json")
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1, output
+    printed = json.loads(output.partition("\n}\n")[0] + "\n}")
+    assert [line.partition(":")[0] for line in printed["failed"]] == ["uploads demo"]
+    assert {piece["chore"] for piece in printed["done"]} == {"purge", "uploads", "fixity", "audit", "watch", "space"}
     reconnect(shipped, "demo_sftp_arvel", **before)
     said: list[str] = []
     do_chore("audit", "demo", settings=shipped.settings, tell=lambda about, what: said.append(f"{about} {what.said}"))
