@@ -86,3 +86,4 @@ def place(source: Path, target: Path, sha256: str) -> None:
         with part.open("rb") as copy:
             os.fsync(copy.fileno())
     part.replace(target)
+    part.unlink(missing_ok=True)  # a rename between two links of one file does nothing: a killed attempt's target

@@ -1,4 +1,6 @@
-"""Promise 3: killed with -9 and run again, it ends where an undisturbed run does; an orphan changes nothing."""
+"""Promise 3, beside tests/promises/test_3_nothing_twice_nothing_by_halves.py: an attempt that was given up for
+dead and goes on writing, after a second one began, changes nothing.
+"""
 
 import hashlib
 import os
@@ -31,7 +33,7 @@ class Middle:
     done: Callable[[World], int]
 
 
-#: The blow falls once something of the step is done, and not all of it.
+#: It is stopped once something of the step is done, and not all of it.
 MIDDLE: Mapping[str, Middle] = {
     "receive": Middle(
         lambda world: (world.folder / "landing").exists(), lambda world: _count(world.folder / "landing", "*/*/*/f*.a1")
@@ -45,26 +47,6 @@ MIDDLE: Mapping[str, Middle] = {
         lambda world: sum(1 for _ in _keys(world)),
     ),
 }
-
-
-@pytest.mark.parametrize("step", MIDDLE)
-def test_killed_in_the_middle_and_run_again_it_ends_as_an_undisturbed_run(
-    make_world: Callable[[], World], step: str
-) -> None:
-    undisturbed, killed = make_world(), make_world()
-    for world in (undisturbed, killed):
-        _deliver(world)
-    steps.run(undisturbed.site("arvel"))
-
-    process = killed.command("run", "demo", "arvel")
-    _stop_in_the_middle(process, killed, MIDDLE[step])
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    steps.run(killed.site("arvel"))
-
-    assert _dump(killed) == _dump(undisturbed)
-    assert _bucket(killed) == _bucket(undisturbed)
-    assert len(_bucket(killed)) == 3 * SLICES + 3
 
 
 @pytest.mark.parametrize("step", MIDDLE)
