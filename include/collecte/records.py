@@ -1,6 +1,6 @@
 """The records that pass between rooms: frozen, typed, and the same words as in the catalogue and the reports."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -68,12 +68,12 @@ class Harvest:
     ``subjects``: pseudonyms. ``object_key`` groups files into one object (a SeriesInstanceUID); ``logical_id`` tells
     that a later file is a correction of this one (a SOPInstanceUID); None where the kind has none. ``name`` is the
     output's relative POSIX path, without anything identifying and a function of the input and the keys alone. With a
-    refusing finding, ``name`` may be empty.
+    refusing finding, ``name`` may be empty. ``identifiers`` may be read from the file each time they are taken.
     """
 
     name: str
     subjects: tuple[str, ...] = ()
-    identifiers: frozenset[Identifier] = frozenset()
+    identifiers: Set[Identifier] = frozenset()
     object_key: str | None = None
     logical_id: str | None = None
     findings: tuple[Finding, ...] = ()

@@ -1,7 +1,8 @@
 """Zones as URLs: landing and curated are folders that every worker sees (``file://``), by challenge and centre.
 
 ``landing``, IDENTIFYING: ``<challenge>/<centre>/<d0001>/`` holds what was received (``f12.a1``: file 12, taken by
-attempt 1), ``safe/``, the safe copies that wait for *accept*, and ``facts/``. ``curated``: the same path holds a batch.
+attempt 1), ``safe/``, the safe copies, and ``scan/``, the words to look for, both until *accept*, and ``facts/``.
+``curated``: the same path holds a batch.
 ``reports``: what coordinators read of it.
 """
 

@@ -39,6 +39,16 @@ from collecte.catalogue.files import (
     path_digest,
 )
 from collecte.catalogue.moves import Moves, record
+from collecte.catalogue.pages import (
+    archives_of,
+    by_name,
+    each_identifier,
+    identifiers_digest,
+    pages_of_delivery,
+    shared_digests,
+    sizes_of_delivery,
+    subjects_of_files,
+)
 from collecte.catalogue.reseal import reseal
 from collecte.catalogue.shards import (
     Lease,
@@ -47,6 +57,7 @@ from collecte.catalogue.shards import (
     ShardRef,
     counts_of,
     cut,
+    cut_in_order,
     files_of_shard,
     plan,
     planned,
@@ -54,7 +65,14 @@ from collecte.catalogue.shards import (
     take_again,
     whole,
 )
-from collecte.catalogue.shipments import ReceiptRow, ShipmentRow, close_shipment, ensure_shipment, receipts_of
+from collecte.catalogue.shipments import (
+    ReceiptRow,
+    ShipmentRow,
+    close_shipment,
+    ensure_shipment,
+    receipts_of,
+    without_receipt,
+)
 from collecte.catalogue.states import Change, IllegalTransition
 from collecte.catalogue.verify import Anchor, Broken, verify
 
@@ -78,14 +96,18 @@ __all__ = [
     "ShipmentRow",
     "anchor",
     "append",
+    "archives_of",
+    "by_name",
     "canonical_dump",
     "challenge_chain",
     "close_shipment",
     "counts_of",
     "cut",
+    "cut_in_order",
     "deliveries_of",
     "delivery_by_label",
     "delivery_chain",
+    "each_identifier",
     "ensure_centre",
     "ensure_shipment",
     "erase_files",
@@ -96,6 +118,7 @@ __all__ = [
     "first_with_sha256",
     "folder_digest",
     "head",
+    "identifiers_digest",
     "identifiers_of",
     "known_files",
     "member_digest",
@@ -105,6 +128,7 @@ __all__ = [
     "open_catalogue",
     "open_folder",
     "open_path",
+    "pages_of_delivery",
     "path_digest",
     "plan",
     "planned",
@@ -112,11 +136,15 @@ __all__ = [
     "record",
     "register_delivery",
     "reseal",
+    "shared_digests",
+    "sizes_of_delivery",
     "subjects_of",
+    "subjects_of_files",
     "take",
     "take_again",
     "take_ids",
     "totals",
     "verify",
     "whole",
+    "without_receipt",
 ]

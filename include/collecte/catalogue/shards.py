@@ -153,22 +153,26 @@ class Lease:
         )
 
 
-def cut(files: Sequence[tuple[int, int]], max_bytes: int, max_files: int) -> list[ShardPlan]:
+def cut(files: Iterable[tuple[int, int]], max_bytes: int, max_files: int) -> list[ShardPlan]:
     """Cut files, (id, size in bytes), into shards in the order of their ids.
 
     No shard has more than ``max_files`` files, nor more than ``max_bytes`` bytes unless one file alone has. A function
     of its input alone: the same files are cut the same way.
     """
+    return cut_in_order(sorted(files), max_bytes, max_files)
+
+
+def cut_in_order(files: Iterable[tuple[int, int]], max_bytes: int, max_files: int) -> list[ShardPlan]:
+    """:func:`cut` for very many files that come in the order of their ids: only the shards are held in memory."""
     plans: list[ShardPlan] = []
-    piece: list[tuple[int, int]] = []
-    size = 0
-    for file in sorted(files):
-        if piece and (len(piece) == max_files or size + file[1] > max_bytes):
-            plans.append(_plan(piece, size))
-            piece, size = [], 0
-        piece.append(file)
-        size += file[1]
-    return [*plans, _plan(piece, size)] if piece else plans
+    piece: ShardPlan | None = None
+    for file_id, size in files:
+        if piece and piece.files < max_files and piece.bytes + size <= max_bytes:
+            piece = ShardPlan(piece.first_file, file_id, piece.files + 1, piece.bytes + size)
+            continue
+        plans += [piece] if piece else []
+        piece = ShardPlan(file_id, file_id, 1, size)
+    return [*plans, piece] if piece else plans
 
 
 def whole(files: Sequence[tuple[int, int]]) -> ShardPlan:
@@ -299,6 +303,8 @@ def files_of_shard(connection: Connection, lease: Lease, state: State | None = N
     if lease.first_file is None:
         return []
     statement = select_files().where(
-        file.delivery_id == lease.delivery_id, file.id.between(lease.first_file, lease.last_file)
+        # Not by the index of deliveries: each shard would read all of its delivery.
+        (file.delivery_id + 0) == lease.delivery_id,
+        file.id.between(lease.first_file, lease.last_file),
     )
     return file_rows(connection, statement if state is None else statement.where(file.state == state.value))

@@ -5,10 +5,11 @@
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from collecte.catalogue import tables
 from collecte.catalogue.engine import new_rows, now, take_ids
+from collecte.records import State
 
 
 @dataclass(frozen=True)
@@ -65,3 +66,12 @@ def receipts_of(connection: Connection, shipment_id: int) -> list[ReceiptRow]:
     columns = select(*(of[column.name] for column in fields(ReceiptRow)))
     rows = connection.execute(columns.where(of.shipment_id == shipment_id).order_by(of.key)).mappings()
     return [ReceiptRow(**row) for row in rows]
+
+
+def without_receipt(connection: Connection, delivery_id: int, shipment_id: int) -> int:
+    """How many accepted files of a delivery have no receipt of a shipment."""
+    file, of = tables.file.c, tables.receipt.c
+    proved = select(of.id).where(of.shipment_id == shipment_id, of.file_id == file.id)
+    missing = select(func.count()).select_from(tables.file).where(file.delivery_id == delivery_id)
+    missing = missing.where(file.state == State.ACCEPTED.value, ~proved.exists())
+    return int(connection.execute(missing).scalar_one())

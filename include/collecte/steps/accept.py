@@ -1,8 +1,9 @@
 """Landing → curated: what nothing refuses enters the batch, object by object. No other step writes to curated."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from sqlalchemy import Connection
 
@@ -13,14 +14,17 @@ from collecte.catalogue import (
     Lease,
     Moves,
     anchor,
+    archives_of,
     deliveries_of,
     ensure_centre,
     files_like,
-    files_of_delivery,
+    pages_of_delivery,
+    shared_digests,
 )
 from collecte.errors import Bug, Retry
 from collecte.receive import Candidate, corrections, object_held_back, of_older
 from collecte.records import State
+from collecte.steps.make_safe import scan_folder
 from collecte.steps.moving import quarantine, whole_lease, working
 from collecte.steps.site import Site
 from collecte.zones import place
@@ -36,7 +40,8 @@ def accept(site: Site, label: str) -> dict[str, int]:
     counts = lease if isinstance(lease, dict) else _accept(site, delivery, lease)
     with site.catalogue.transaction() as connection:
         anchor(connection, site.challenge.id, delivery.id)
-    shutil.rmtree(site.received(delivery) / "safe", ignore_errors=True)
+    for scratch in (site.received(delivery) / "safe", scan_folder(site, delivery)):
+        shutil.rmtree(scratch, ignore_errors=True)
     return counts
 
 
@@ -44,35 +49,55 @@ def accept(site: Site, label: str) -> dict[str, int]:
 class _Verdict:
     """What becomes of the files of a delivery. ``corrected``: the ids of files that give way, here or in another
     delivery of the centre, with the id of what takes their place. ``held``: the ids of files held back with their
-    object.
+    object. All others that wait are accepted: ``accepted`` is a digest over them.
     """
 
-    accepted: tuple[FileRow, ...]
     held: frozenset[int]
     corrected: Mapping[int, int]
+    accepted: str = ""
+
+    def accepts(self, file: FileRow) -> bool:
+        """Whether a waiting file is accepted."""
+        return file.id not in self.corrected and file.id not in self.held
 
 
 def _accept(site: Site, delivery: DeliveryRow, lease: Lease) -> dict[str, int]:
     with site.catalogue.read() as connection:
         verdict = _judge(site, connection, delivery)
-    if unsafe := [file.label for file in verdict.accepted if not file.safe_sha256]:
-        raise Bug(f"{len(unsafe)} files of {delivery.label} are neither refused nor safe, the first {unsafe[0]}.")
-    with working(lease):
-        for file in verdict.accepted:
-            safe = site.received(delivery) / "safe" / f"f{file.id}"
-            place(safe, site.batch(delivery) / str(file.name), str(file.safe_sha256))
-    counts = {
-        "accepted": len(verdict.accepted),
-        "held_back": len(verdict.held),
-        "superseded": len(verdict.corrected),
-    }
+        with working(lease):
+            accepted = _place(site, connection, delivery, verdict)
+    counts = {"accepted": accepted, "held_back": len(verdict.held), "superseded": len(verdict.corrected)}
     with lease.finish(counts) as moves:
         ensure_centre(moves.connection, site.challenge.id, site.centre.id)
         if _judge(site, moves.connection, delivery) != verdict:
             # Both of two deliveries that correct each other would be accepted.
             raise Retry(f"Another delivery of the centre was accepted at the same moment as {delivery.label}.")
-        _record(moves, verdict)
+        _record(moves, delivery, verdict)
     return counts
+
+
+def _accepted(connection: Connection, delivery: DeliveryRow, verdict: _Verdict) -> Iterator[list[FileRow]]:
+    """The files that are accepted, a page at a time."""
+    for page in pages_of_delivery(connection, delivery.id, State.WAITING):
+        yield [file for file in page if verdict.accepts(file)]
+
+
+def _place(site: Site, connection: Connection, delivery: DeliveryRow, verdict: _Verdict) -> int:
+    """Write the batch; how many files it has.
+
+    Raises:
+        Bug: a file is neither refused nor made safe; nothing is accepted.
+    """
+    accepted = 0
+    for page in _accepted(connection, delivery, verdict):
+        if unsafe := [file.label for file in page if not file.safe_sha256]:
+            raise Bug(f"Files of {delivery.label} are neither refused nor safe, such as {unsafe[0]}.")
+    for page in _accepted(connection, delivery, verdict):
+        accepted += len(page)
+        for file in page:
+            safe = site.received(delivery) / "safe" / f"f{file.id}"
+            place(safe, site.batch(delivery) / str(file.name), str(file.safe_sha256))
+    return accepted
 
 
 def _judge(site: Site, connection: Connection, delivery: DeliveryRow) -> _Verdict:
@@ -81,28 +106,37 @@ def _judge(site: Site, connection: Connection, delivery: DeliveryRow) -> _Verdic
     What is held back is not accepted, so that nothing may give way to it; and a refused file that gave way to its
     correction holds nothing back. Each round can only hold back more: it ends.
     """
-    files = files_of_delivery(connection, delivery.id)
-    candidates = _candidates(connection, delivery, files)
+    candidates = _candidates(connection, delivery)
     held: frozenset[int] = frozenset()
     while True:
         settled = corrections(
             replace(candidate, acceptable=candidate.acceptable and candidate.file_id not in held)
             for candidate in candidates
         )
-        corrected = {correction.older: correction.newer for correction in settled}
-        going = [file for file in files if file.state is State.WAITING and file.id not in corrected]
-        found = held | _held_back(site, files, going, corrected)
+        verdict = _Verdict(held, {correction.older: correction.newer for correction in settled})
+        found = held | _held_back(site, connection, delivery, verdict)
         if found == held:
-            return _Verdict(tuple(file for file in going if file.id not in held), held, corrected)
+            return replace(verdict, accepted=_digest(connection, delivery, verdict))
         held = found
 
 
-def _candidates(connection: Connection, delivery: DeliveryRow, files: Sequence[FileRow]) -> list[Candidate]:
-    """This delivery's files, and those of the centre's other ones that they could correct, or be corrected by."""
+def _digest(connection: Connection, delivery: DeliveryRow, verdict: _Verdict) -> str:
+    total = sha256()
+    for page in _accepted(connection, delivery, verdict):
+        total.update("".join(f"{file.id} {file.safe_sha256} {file.name}\n" for file in page).encode())
+    return total.hexdigest()
+
+
+def _candidates(connection: Connection, delivery: DeliveryRow) -> list[Candidate]:
+    """This delivery's files, and those of the centre's other ones that they could correct, or be corrected by: of
+    files that share a path or an identity with no other, none.
+    """
     numbers = {row.id: row for row in deliveries_of(connection, delivery.centre_id)}
-    mine = [file for file in files if file.state in (State.WAITING, State.QUARANTINED)]
-    others = files_like(connection, delivery.centre_id, delivery.id, mine)
-    mtimes = {file.id: file.mtime for file in files}
+    others: dict[int, FileRow] = {}
+    for page in pages_of_delivery(connection, delivery.id, *_JUDGED):
+        others |= {row.id: row for row in files_like(connection, delivery.centre_id, delivery.id, page)}
+    mine = _concerned(connection, delivery, others.values())
+    archives = {row.id: row.mtime for row in archives_of(connection, mine)}
     return [
         Candidate(
             file.id,
@@ -110,29 +144,59 @@ def _candidates(connection: Connection, delivery: DeliveryRow, files: Sequence[F
             numbers[file.delivery_id].folder_digest,
             file.path_digest,
             file.logical_digest,
-            mtimes.get(file.origin_id or file.id, file.mtime),
+            archives.get(file.origin_id or 0, file.mtime),
             tuple((file.replaces or "").split()),
             file.state in (State.WAITING, State.ACCEPTED),
         )
-        for file in (*others, *mine)
+        for file in (*(others[file_id] for file_id in sorted(others)), *mine)
     ]
 
 
-def _held_back(
-    site: Site, files: Sequence[FileRow], going: Sequence[FileRow], corrected: Mapping[int, int]
-) -> frozenset[int]:
+#: Whose files may correct or be corrected.
+_JUDGED = (State.WAITING, State.QUARANTINED)
+
+
+def _concerned(connection: Connection, delivery: DeliveryRow, others: Iterable[FileRow]) -> list[FileRow]:
+    """The files of this delivery that a correction may concern."""
+    shared = set(shared_digests(connection, delivery.id, *_JUDGED))
+    shared |= {digest for row in others for digest in _digests(row)}
+    for page in pages_of_delivery(connection, delivery.id, *_JUDGED):
+        shared |= {digest for row in page for digest in (row.replaces or "").split()}
+    return [
+        row
+        for page in pages_of_delivery(connection, delivery.id, *_JUDGED)
+        for row in page
+        if row.replaces or not shared.isdisjoint(_digests(row))
+    ]
+
+
+def _digests(row: FileRow) -> list[str]:
+    return [row.path_digest, *([row.logical_digest] if row.logical_digest else []), *(row.replaces or "").split()]
+
+
+def _held_back(site: Site, connection: Connection, delivery: DeliveryRow, verdict: _Verdict) -> frozenset[int]:
     """The ids of files whose object has a refused file, where the challenge holds objects back."""
     if site.challenge.refused_file == "holds_itself":
         return frozenset()
-    refused = [file for file in files if file.state is State.QUARANTINED and file.id not in corrected]
-    broken = {file.object_id for file in refused if file.object_id}
-    return frozenset(file.id for file in going if file.object_id in broken)
+    broken = {
+        file.object_id
+        for page in pages_of_delivery(connection, delivery.id, State.QUARANTINED)
+        for file in page
+        if file.object_id and file.id not in verdict.corrected
+    }
+    return frozenset(
+        file.id
+        for page in pages_of_delivery(connection, delivery.id, State.WAITING)
+        for file in page
+        if file.object_id in broken and file.id not in verdict.corrected
+    )
 
 
-def _record(moves: Moves, verdict: _Verdict) -> None:
+def _record(moves: Moves, delivery: DeliveryRow, verdict: _Verdict) -> None:
     quarantine(moves, "accept", [(file_id, [object_held_back()]) for file_id in sorted(verdict.held)])
     corrected = verdict.corrected
     moves.add_findings("accept", [(older, of_older(State.SUPERSEDED)) for older in sorted(corrected)])
     moves.move(Change(older, State.SUPERSEDED, "FILE-SUPERSEDED", newer) for older, newer in corrected.items())
-    moves.move(Change(file.id, State.ACCEPTED) for file in verdict.accepted)
+    for page in _accepted(moves.connection, delivery, verdict):
+        moves.move(Change(file.id, State.ACCEPTED) for file in page)
     moves.delivery_state("accepted")

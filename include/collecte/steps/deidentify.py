@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from collecte.challenge import Centre, Challenge
 from collecte.errors import NeedsPerson
@@ -24,11 +24,15 @@ from collecte.package import sha256_of
 from collecte.pseudonym import Pseudonymiser
 from collecte.receive import unreadable
 from collecte.records import Identifier, Safe, State
-from collecte.residual import Scanner, compile_scanner
 from collecte.steps.harvest import OTHER, Examined, examine
 from collecte.steps.make_safe import References, make_file_safe
 from collecte.zones import place
 
+if TYPE_CHECKING:
+    from collecte.residual import Scanner
+
+#: The folder of the words to look for, in the scratch folder.
+_WORDS = "words"
 #: Told of progress: phase, done, of.
 Advance = Callable[[str, int, int], None]
 Item = TypeVar("Item")
@@ -118,15 +122,17 @@ def _deidentify(
     listed = _listed(source)
     outcomes = {path: Outcome(path, State.QUARANTINED, findings=(finding,)) for path, finding in listed.others.items()}
     run = Workers(jobs, advance).run
+    from collecte.residual import compile_scanner  # hyperscan and pydicom's dictionaries
+
+    looked: dict[str, _Looked] = {}
     looks = zip(listed.files, run("harvest", partial(_look, source, context), listed.files), strict=True)
-    looked = {path: look for path, look in looks if isinstance(look, _Looked)}
+    compile_scanner(_identifiers(looks, looked), scratch / _WORDS)
     outcomes |= {path: _as_outcome(path, looked.get(path)) for path in listed.files}
     outcomes |= _duplicates(outcomes)
     going = [path for path in listed.files if outcomes[path].state is State.WAITING]
     context = replace(context, reference=References((path, looked[path].examined.harvest.name) for path in going))
-    identifiers = frozenset().union(*(look.examined.harvest.identifiers for look in looked.values()))
     work = [_Work(number, path, looked[path].examined) for number, path in enumerate(going)]
-    made = run("make safe", _Safely(source, scratch, context, identifiers), work)
+    made = run("make safe", _Safely(source, scratch, context), work)
     outcomes |= {item.path: _judged(outcomes[item.path], safe) for item, safe in zip(work, made, strict=True)}
     outcomes |= _superseded(outcomes, looked, source)
     if context.challenge.refused_file == "holds_object":
@@ -224,25 +230,42 @@ def scan(
     Raises:
         NeedsPerson: a folder lies in the other, ``source`` is no folder, or a file may not be read.
     """
+    from collecte.residual import compile_scanner
+
     _check_folders(source, target)
     context = context_of(challenge, centre, keys)
     run = Workers(jobs, advance).run
     listed, paths = _listed(source), _listed(target).files
-    looks = [look for look in run("harvest", partial(_look, source, context), listed.files) if look]
-    if len(looks) < len(listed.files) or unreadable() in listed.others.values():
+    looked: dict[str, _Looked] = {}
+    looks = zip(listed.files, run("harvest", partial(_look, source, context), listed.files), strict=True)
+    scratch = target.resolve().with_name(f".{target.resolve().name}.collecte-scratch")
+    with _scratch(scratch):
+        compile_scanner(_identifiers(looks, looked), scratch / _WORDS)
+        _require_all_read(listed, looked)
+        subjects = frozenset(subject for look in looked.values() for subject in look.examined.harvest.subjects)
+        found = run("scan", partial(_scan, target, scratch / _WORDS, subjects), paths)
+        return dict(zip(paths, found, strict=True))
+
+
+def _require_all_read(listed: "_Listing", looked: Mapping[str, "_Looked"]) -> None:
+    if len(looked) < len(listed.files) or unreadable() in listed.others.values():
         raise NeedsPerson(
             "Some of the source may not be read, so what identifies in it is not known.",
             "give yourself the right to read all of it, then scan again.",
         )
-    identifiers = frozenset().union(*(look.examined.harvest.identifiers for look in looks))
-    subjects = frozenset(subject for look in looks for subject in look.examined.harvest.subjects)
-    with _disk():
-        return dict(zip(paths, run("scan", partial(_scan, target, identifiers, subjects), paths), strict=True))
 
 
-def _scan(target: Path, identifiers: frozenset[Identifier], subjects: frozenset[str], path: str) -> tuple[Finding, ...]:
+def _scan(target: Path, words: Path, subjects: frozenset[str], path: str) -> tuple[Finding, ...]:
     own = subjects & set(PurePosixPath(path).parts)
-    return tuple(_scanner(identifiers).scan(target / path, own or subjects))
+    return tuple(_scanner(words).scan(target / path, own or subjects))
+
+
+def _identifiers(looks: Iterable[tuple[str, "_Looked | None"]], looked: dict[str, "_Looked"]) -> Iterator[Identifier]:
+    """The identifiers of all files, one by one; the files without them go into ``looked``."""
+    for path, look in looks:
+        if look is not None:
+            yield from look.examined.identifiers()
+            looked[path] = replace(look, examined=look.examined.without_identifiers())
 
 
 @dataclass(frozen=True)
@@ -270,12 +293,11 @@ def _look(source: Path, context: Context, path: str) -> _Looked | None:
 
 @dataclass
 class _Safely:
-    """Makes files safe in a worker process, which compiles the scanner once, when its first file comes."""
+    """Makes files safe in a worker process, which opens the scanner once, when its first file comes."""
 
     source: Path
     scratch: Path
     context: Context
-    identifiers: frozenset[Identifier]
 
     def __call__(self, work: _Work) -> Safe:
         harvest = work.examined.harvest
@@ -286,19 +308,21 @@ class _Safely:
             harvest.name,
             harvest.subjects,
             self.context,
-            _scanner(self.identifiers),
+            _scanner(self.scratch / _WORDS),
         )
 
 
-#: The last scanner of this process: a worker scans for one set of identifiers only.
-_compiled: dict[frozenset[Identifier], Scanner] = {}
+@lru_cache(maxsize=1)
+def _opened(words: Path, made: int) -> "Scanner":
+    """The scanner of this process; ``made`` tells one run's words from those of the run before."""
+    from collecte.residual import compile_scanner
+
+    del made
+    return compile_scanner((), words)
 
 
-def _scanner(identifiers: frozenset[Identifier]) -> Scanner:
-    if identifiers not in _compiled:
-        _compiled.clear()
-        _compiled[identifiers] = compile_scanner(identifiers)
-    return _compiled[identifiers]
+def _scanner(words: Path) -> "Scanner":
+    return _opened(words, words.stat().st_ino)
 
 
 def _as_outcome(path: str, look: _Looked | None) -> Outcome:

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from collecte.catalogue import FileRow, files_of_shard, subjects_of
-from collecte.formats.registry import FORMATS
+from collecte.catalogue import FileRow, files_of_shard, subjects_of_files
 from collecte.records import Fact, State
 from collecte.steps.moving import lease_of, working
 from collecte.steps.site import Site
@@ -19,7 +18,7 @@ def describe(site: Site, shard: str) -> dict[str, int]:
         return lease
     with site.catalogue.read() as connection:
         files = files_of_shard(connection, lease, State.WAITING)
-        subjects = subjects_of(connection, delivery.id)
+        subjects = subjects_of_files(connection, [file.id for file in files])
     folder = site.received(delivery)
     rows = (facts_of(file, subjects.get(file.id, ()), folder / "safe" / f"f{file.id}") for file in files)
     with working(lease):
@@ -32,6 +31,8 @@ def describe(site: Site, shard: str) -> dict[str, int]:
 
 def facts_of(file: FileRow, subjects: Sequence[str], safe: Path) -> Mapping[str, Fact]:
     """One file's facts: what the catalogue knows of it, and what its kind reads in the safe copy."""
+    from collecte.formats.registry import FORMATS
+
     return {
         "file_id": file.id,
         "object_id": file.object_id,

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from collecte.catalogue import ShardRef, cut, files_of_delivery, plan, subjects_of
+from collecte.catalogue import ShardRef, cut_in_order, plan, sizes_of_delivery
 from collecte.records import State
-from collecte.steps.moving import whole_lease
+from collecte.steps.make_safe import scanner_of
+from collecte.steps.moving import whole_lease, working
 from collecte.steps.site import Site
 
 #: A shard of making safe: about a minute of work.
@@ -19,17 +20,13 @@ def group(site: Site, labels: Sequence[str]) -> list[ShardRef]:
 def _group(site: Site, label: str) -> list[ShardRef]:
     delivery, lease = whole_lease(site, label, "group")
     if not isinstance(lease, dict):
-        with site.catalogue.read() as connection:
-            subjects = subjects_of(connection, delivery.id)
-            objects = {file.id: file.object_id for file in files_of_delivery(connection, delivery.id) if file.object_id}
-        counts = {"files": len(subjects), "objects": len(set(objects.values()))}
+        with working(lease):
+            scanner_of(site, delivery)  # once, here: every shard of make_safe looks for all of them
+        counts: dict[str, int] = {}
         with lease.finish(counts) as moves:
-            ids = moves.subjects(delivery.centre_id, {name for names in subjects.values() for name in names})
-            moves.link_object_subjects(
-                {(objects[file], ids[name]) for file, names in subjects.items() if file in objects for name in names}
-            )
+            counts.update(moves.link_subjects_of_objects())
     with site.catalogue.transaction() as connection:
-        waiting = files_of_delivery(connection, delivery.id, State.WAITING)
-        pieces = cut([(file.id, file.size) for file in waiting], SAFE_BYTES, SAFE_FILES)
+        waiting = sizes_of_delivery(connection, delivery.id, State.WAITING)
+        pieces = cut_in_order(waiting, SAFE_BYTES, SAFE_FILES)
         plan(connection, delivery.id, "describe", pieces)
         return plan(connection, delivery.id, "make_safe", pieces)

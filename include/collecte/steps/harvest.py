@@ -1,24 +1,25 @@
 """What is a file, whom is it about, and what in it identifies? Asked of every file before the first is made safe."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from collecte.catalogue import DeliveryRow, FileRow, Moves, files_of_delivery, files_of_shard
+from collecte.catalogue import DeliveryRow, FileRow, Lease, Moves, archives_of, files_of_shard
 from collecte.findings import Finding
 from collecte.formats import Context
-from collecte.formats.registry import FORMATS, recognise
 from collecte.gates import kinds_covered
 from collecte.receive import archive_kind, empty, kind_not_allowed, not_unpacked, type_unknown
 from collecte.records import Harvest, Identifier, State
-from collecte.residual import path_identifiers
 from collecte.steps.moving import lease_of, paths_of, quarantine, working
 from collecte.steps.site import Site
 from collecte.steps.unpack import HARVESTED
 
 #: The kind of a file that no format recognises.
 OTHER = "other"
+
+#: Identifiers that are written at once.
+_BATCH = 5000
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,16 @@ class Examined:
 
     kind: str
     harvest: Harvest
+    in_path: frozenset[Identifier] = frozenset()
+
+    def identifiers(self) -> Iterator[Identifier]:
+        """What identifies in the file and in its path: of a table, read from the file again."""
+        yield from self.in_path
+        yield from self.harvest.identifiers
+
+    def without_identifiers(self) -> "Examined":
+        """All but these, which may be many."""
+        return replace(self, harvest=replace(self.harvest, identifiers=frozenset()), in_path=frozenset())
 
 
 def examine(source: Path, relative: str, context: Context) -> Examined:
@@ -34,12 +45,14 @@ def examine(source: Path, relative: str, context: Context) -> Examined:
 
     Everything that is wrong with the file comes back as findings of the harvest; only ``OSError`` is raised.
     """
-    identifiers = path_identifiers(relative)
+    from collecte.formats.registry import FORMATS, recognise  # pydicom and its dictionaries, which a step that only
+    from collecte.residual import path_identifiers  # counts need not load
+
+    in_path = path_identifiers(relative)
     kind = recognise(source, PurePosixPath(relative).suffix.lower()) if source.stat().st_size else None
     if finding := _refusal(source, kind, context):
-        return Examined(kind or OTHER, Harvest(name="", identifiers=identifiers, findings=(finding,)))
-    harvest = FORMATS[kind or OTHER].harvest(source, relative, context)
-    return Examined(kind or OTHER, replace(harvest, identifiers=harvest.identifiers | identifiers))
+        return Examined(kind or OTHER, Harvest(name="", findings=(finding,)), in_path)
+    return Examined(kind or OTHER, FORMATS[kind or OTHER].harvest(source, relative, context), in_path)
 
 
 def _refusal(source: Path, kind: str | None, context: Context) -> Finding | None:
@@ -62,23 +75,52 @@ def harvest(site: Site, shard: str) -> dict[str, int]:
         return lease
     with site.catalogue.read() as connection:
         files = [file for file in files_of_shard(connection, lease) if file.state in HARVESTED]
-        archives = files_of_delivery(connection, delivery.id, State.SUPERSEDED)
+        archives = archives_of(connection, files)
     context, received = site.context(), site.received(delivery)
     paths = paths_of(site.keys, files, archives)
     with working(lease):
-        everything = [(file, _look(received, file, paths[file.id], context)) for file in files]
+        kept = _Kept(site, delivery, lease)
+        everything = [(file, kept.keep(_look(received, file, paths[file.id], context))) for file in files]
+        kept.flush()
     looked = [(file, examined) for file, examined in everything if file.state is State.WAITING]
-    identifiers = frozenset().union(*(examined.harvest.identifiers for _, examined in everything))
     counts = Counter(examined.kind for _, examined in looked) + Counter(files=len(looked))
     with lease.finish(counts) as moves:
-        counts["quarantined"] = _record(site, delivery, moves, looked, identifiers)
+        counts["quarantined"] = _record(site, delivery, moves, looked)
     return dict(counts)
+
+
+class _Kept:
+    """Identifiers on their way into the catalogue, sealed, a batch at a time: each is there once however often it is
+    kept, so that an attempt may be killed between two batches.
+    """
+
+    def __init__(self, site: Site, delivery: DeliveryRow, lease: Lease) -> None:
+        self._site, self._delivery, self._lease = site, delivery, lease
+        self._batch: set[Identifier] = set()
+
+    def keep(self, examined: Examined) -> Examined:
+        """Keep those of one file; the file without them."""
+        for identifier in examined.identifiers():
+            self._batch.add(identifier)
+            if len(self._batch) >= _BATCH:
+                self.flush()
+        return examined.without_identifiers()
+
+    def flush(self) -> None:
+        """Write what was kept since."""
+        with self._lease.progress() as moves:
+            subjects = {identifier.subject for identifier in self._batch if identifier.subject}
+            ids = moves.subjects(self._delivery.centre_id, sorted(subjects))
+            moves.add_identifiers(self._delivery.id, self._site.keys, self._batch, ids)
+        self._batch.clear()
 
 
 def _look(received: Path, file: FileRow, path: str, context: Context) -> Examined:
     """A link, or another entry that was never received, has its path alone."""
     if file.landing is None:
-        return Examined(OTHER, Harvest(name="", identifiers=path_identifiers(path)))
+        from collecte.residual import path_identifiers
+
+        return Examined(OTHER, Harvest(name=""), path_identifiers(path))
     return examine(received / file.landing, path, context)
 
 
@@ -87,7 +129,6 @@ def _record(
     delivery: DeliveryRow,
     moves: Moves,
     looked: Sequence[tuple[FileRow, Examined]],
-    identifiers: frozenset[Identifier],
 ) -> int:
     digest = site.keys.digest
     keyed = {
@@ -112,7 +153,4 @@ def _record(
     moves.link_file_subjects(
         (file.id, subjects[subject]) for file, examined in looked for subject in examined.harvest.subjects
     )
-    others = {identifier.subject for identifier in identifiers if identifier.subject} - set(subjects)
-    subjects |= moves.subjects(delivery.centre_id, sorted(others))
-    moves.add_identifiers(delivery.id, site.keys, identifiers, subjects)
     return quarantine(moves, "harvest", ((file.id, examined.harvest.findings) for file, examined in looked))

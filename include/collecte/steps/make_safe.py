@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -12,30 +13,34 @@ from collecte.catalogue import (
     FileRow,
     Lease,
     deliveries_of,
+    each_identifier,
     files_of_delivery,
     files_of_shard,
-    identifiers_of,
-    subjects_of,
+    identifiers_digest,
+    subjects_of_files,
 )
 from collecte.findings import refused
 from collecte.formats import Context, nowhere
-from collecte.formats.registry import FORMATS
 from collecte.records import Safe, State
-from collecte.residual import Scanner, compile_scanner
 from collecte.steps.moving import lease_of, paths_of, quarantine, require_as_received, working
 from collecte.steps.site import Site
+
+if TYPE_CHECKING:
+    from collecte.residual import Scanner
 
 #: A lease is looked at again after so many files.
 _CHECK_EVERY = 200
 
 
 def make_file_safe(
-    source: Path, target: Path, kind: str, name: str, subjects: Collection[str], context: Context, scanner: Scanner
+    source: Path, target: Path, kind: str, name: str, subjects: Collection[str], context: Context, scanner: "Scanner"
 ) -> Safe:
     """Write the safe copy of ``source`` to ``target`` and scan it for every identifier of the whole delivery.
 
     Where the format or the scan refuses, ``target`` is gone on return and the result carries the findings alone.
     """
+    from collecte.formats.registry import FORMATS  # pydicom, which a step that only counts need not load
+
     safe = FORMATS[kind].make_safe(source, target, name, context)
     if not refused(safe.findings):
         safe = replace(safe, findings=(*safe.findings, *scanner.scan(target, subjects)))
@@ -79,11 +84,10 @@ def make_safe(site: Site, shard: str) -> dict[str, int]:
         files = files_of_shard(connection, lease, State.WAITING)
         # Only a table names other files: the whole delivery is not read for every shard of images.
         everything = _named(connection, delivery) if any(f.kind == "table" for f in files) else []
-        subjects = subjects_of(connection, delivery.id)
-        identifiers = identifiers_of(connection, site.keys, delivery.id)
+        subjects = subjects_of_files(connection, [file.id for file in files])
     context = site.context(_references(site, everything) if everything else nowhere)
     with working(lease):
-        made = _make(site.received(delivery), lease, files, subjects, context, compile_scanner(identifiers))
+        made = _make(site.received(delivery), lease, files, subjects, context, scanner_of(site, delivery))
     counts = {"files": len(files), "bytes": sum(safe.size for safe in made.values())}
     with lease.finish(counts) as moves:
         moves.set_files(
@@ -95,13 +99,31 @@ def make_safe(site: Site, shard: str) -> dict[str, int]:
     return counts
 
 
+def scanner_of(site: Site, delivery: DeliveryRow) -> "Scanner":
+    """The scanner for all that identifies in a delivery; what is compiled for it stays in landing until *accept*.
+
+    Raises:
+        OSError: the disk of landing is full, or refuses.
+    """
+    from collecte.residual import compile_scanner, key_of  # hyperscan and pydicom's dictionaries
+
+    with site.catalogue.read() as connection:
+        folder = scan_folder(site, delivery) / key_of(identifiers_digest(connection, delivery.id))
+        return compile_scanner(each_identifier(connection, site.keys, delivery.id), folder)
+
+
+def scan_folder(site: Site, delivery: DeliveryRow) -> Path:
+    """Where the words of a delivery's identifiers stand for the scan. IDENTIFYING."""
+    return site.received(delivery) / "scan"
+
+
 def _make(
     received: Path,
     lease: Lease,
     files: Sequence[FileRow],
     subjects: Mapping[int, Sequence[str]],
     context: Context,
-    scanner: Scanner,
+    scanner: "Scanner",
 ) -> Mapping[int, Safe]:
     own = received / "safe" / f"s{lease.number}.a{lease.attempt}"
     own.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,11 @@
 """Curated → HDH: every file of a batch at its destination, each proved there, the documents last."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from hashlib import sha256
 from pathlib import Path
+
+from sqlalchemy import Connection
 
 from collecte.catalogue import (
     DeliveryRow,
@@ -12,16 +13,19 @@ from collecte.catalogue import (
     Lease,
     ShardRef,
     anchor,
+    by_name,
     close_shipment,
-    cut,
+    cut_in_order,
     ensure_shipment,
-    files_of_delivery,
     files_of_shard,
     plan,
-    receipts_of,
-    subjects_of,
+    sizes_of_delivery,
+    subjects_of_files,
+    totals,
+    without_receipt,
 )
 from collecte.errors import NeedsPerson
+from collecte.package import sha256_of
 from collecte.records import State
 from collecte.ship import BatchRow, documents, key_of
 from collecte.steps.moving import lease_of, whole_lease, working
@@ -48,8 +52,8 @@ def plan_ship(site: Site, label: str) -> list[ShardRef]:
         raise NeedsPerson(f"Delivery {label} is {delivery.state}, not accepted.", "let its collect run end first.")
     with site.catalogue.transaction() as connection:
         ensure_shipment(connection, delivery.id, HDH)
-        accepted = files_of_delivery(connection, delivery.id, State.ACCEPTED)
-        pieces = cut([(file.id, file.safe_size or 0) for file in accepted], SHIP_BYTES, SHIP_FILES)
+        accepted = sizes_of_delivery(connection, delivery.id, State.ACCEPTED)
+        pieces = cut_in_order(accepted, SHIP_BYTES, SHIP_FILES)
         return plan(connection, delivery.id, "ship", pieces)
 
 
@@ -93,18 +97,18 @@ def commit_shipment(site: Site, label: str, abandoned: timedelta = ABANDONED) ->
 def _commit(site: Site, delivery: DeliveryRow, lease: Lease, abandoned: timedelta) -> dict[str, int]:
     with site.catalogue.transaction() as connection:
         shipment = ensure_shipment(connection, delivery.id, HDH)
-        accepted = files_of_delivery(connection, delivery.id, State.ACCEPTED)
-        subjects = subjects_of(connection, delivery.id)
-        proved = {receipt.file_id for receipt in receipts_of(connection, shipment.id)}
-    if missing := sum(file.id not in proved for file in accepted):
+        missing = without_receipt(connection, delivery.id, shipment.id)
+        accepted = totals(connection, delivery.id)[State.ACCEPTED]
+    if missing:
         raise NeedsPerson(
             f"{missing} files of {delivery.label} have no receipt yet.", "run the ship step of this delivery again."
         )
-    rows = _batch_rows(accepted, subjects)
     with working(lease), tempfile.TemporaryDirectory() as folder:
-        sent = [_put_document(site, delivery, Path(folder), name, content) for name, content in documents(rows)]
+        with site.catalogue.read() as connection:
+            written = documents(_batch_rows(connection, delivery), Path(folder))
+        sent = [_put_document(site, delivery, path) for path in written]
         aborted = _abort_abandoned(site, abandoned)
-    counts = {"files": len(accepted), "documents": len(sent), "uploads_aborted": aborted}
+    counts = {"files": accepted, "documents": len(sent), "uploads_aborted": aborted}
     with lease.finish(counts) as moves:
         moves.add_receipts(_receipt(shipment.id, None, stored) for stored in sent)
         close_shipment(moves.connection, shipment.id, sent[-1].item.sha256)
@@ -130,12 +134,10 @@ def _abort_abandoned(site: Site, abandoned: timedelta) -> int:
         return destination.abort_unfinished(abandoned)
 
 
-def _put_document(site: Site, delivery: DeliveryRow, folder: Path, name: str, content: bytes) -> Stored:
+def _put_document(site: Site, delivery: DeliveryRow, path: Path) -> Stored:
     """Send one document; each alone, since their order is what marks a batch as complete."""
-    path = folder / name
-    path.write_bytes(content)
-    key = key_of(site.challenge.id, site.centre.id, delivery.label, name)
-    (stored,) = _put(site, [Item(path, key, sha256(content).hexdigest(), len(content))])
+    key = key_of(site.challenge.id, site.centre.id, delivery.label, path.name)
+    (stored,) = _put(site, [Item(path, key, sha256_of(path), path.stat().st_size)])
     return stored
 
 
@@ -152,21 +154,19 @@ def _receipt(shipment_id: int, file_id: int | None, stored: Stored) -> dict[str,
     }
 
 
-def _batch_rows(files: Sequence[FileRow], subjects: Mapping[int, Sequence[str]]) -> list[BatchRow]:
+def _batch_rows(connection: Connection, delivery: DeliveryRow) -> Iterator[BatchRow]:
     """Objects are numbered within the batch, in the order of their files' names: the catalogue's own ids depend on
     timing."""
-    ordered = sorted(files, key=lambda file: str(file.name))
     numbers: dict[int | None, int] = {}
-    for file in ordered:
-        numbers.setdefault(file.object_id, len(numbers) + 1)
-    return [
-        BatchRow(
-            str(file.name),
-            str(file.kind),
-            subjects[file.id][0] if len(subjects.get(file.id, ())) == 1 else "",
-            numbers[file.object_id],
-            file.safe_size or 0,
-            str(file.safe_sha256),
-        )
-        for file in ordered
-    ]
+    for page in by_name(connection, delivery.id, State.ACCEPTED):
+        subjects = subjects_of_files(connection, [file["id"] for file in page])
+        for file in page:
+            who = subjects.get(file["id"], ())
+            yield BatchRow(
+                file["name"],
+                file["kind"],
+                who[0] if len(who) == 1 else "",
+                numbers.setdefault(file["object_id"], len(numbers) + 1),
+                file["safe_size"] or 0,
+                file["safe_sha256"],
+            )

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+
+from sqlalchemy import Connection
 
 from collecte.catalogue import (
     Change,
@@ -11,10 +12,11 @@ from collecte.catalogue import (
     Moves,
     NewFile,
     ShardRef,
-    cut,
-    files_of_delivery,
+    cut_in_order,
     first_with_sha256,
+    pages_of_delivery,
     plan,
+    sizes_of_delivery,
 )
 from collecte.findings import Finding, refused
 from collecte.receive import Member, SameBytes, Unpacked, archive_kind, same_bytes
@@ -39,49 +41,47 @@ def unpack(site: Site, labels: Sequence[str]) -> list[ShardRef]:
 def _unpack(site: Site, label: str) -> list[ShardRef]:
     delivery, lease = whole_lease(site, label, "unpack")
     if not isinstance(lease, dict):
-        with site.catalogue.read() as connection:
-            files = files_of_delivery(connection, delivery.id, State.WAITING)
-        with working(lease):
-            opened = _open_archives(site, site.received(delivery), files, lease.attempt)
-        counts = Counter[str](files=len(files), archives=len(opened))
+        with working(lease), site.catalogue.read() as connection:
+            counts, opened = _open_archives(site, connection, delivery, lease.attempt)
         with lease.finish(counts) as moves:
-            _record(site, delivery, moves, files, opened, counts)
+            _record(site, delivery, moves, opened, counts)
     with site.catalogue.transaction() as connection:
         # What is refused, or repeats another file, identifies too, by its bytes and by its name.
-        speaking = [f for f in files_of_delivery(connection, delivery.id) if f.state in HARVESTED]
-        pieces = cut([(file.id, file.size) for file in speaking], HARVEST_BYTES, HARVEST_FILES)
+        speaking = sizes_of_delivery(connection, delivery.id, *HARVESTED)
+        pieces = cut_in_order(speaking, HARVEST_BYTES, HARVEST_FILES)
         return plan(connection, delivery.id, "harvest", pieces)
 
 
+Opened = Mapping[int, tuple[str, Unpacked]]
+
+
 def _open_archives(
-    site: Site, received: Path, files: Sequence[FileRow], attempt: int
-) -> Mapping[int, tuple[str, Unpacked]]:
-    """The archives among the files by id: the folder of their members in landing (``x12.a1``), and what was in them."""
+    site: Site, connection: Connection, delivery: DeliveryRow, attempt: int
+) -> tuple[Counter[str], Opened]:
+    """How many files there are; the archives among them by id: the folder of their members in landing (``x12.a1``),
+    and what was in them.
+    """
+    received = site.received(delivery)
     opened = {}
-    for file in files:
-        source = received / str(file.landing)
-        if file.kind != ADMINISTRATIVE and archive_kind(source):
-            require_as_received(source, file)
-            folder = f"x{file.id}.a{attempt}"
-            (received / folder).mkdir(exist_ok=True)
-            opened[file.id] = (folder, unpack_archive(source, received / folder, site.challenge.archives))
-    return opened
+    counts = Counter[str](files=0)
+    for page in pages_of_delivery(connection, delivery.id, State.WAITING):
+        counts["files"] += len(page)
+        for file in page:
+            source = received / str(file.landing)
+            if file.kind != ADMINISTRATIVE and archive_kind(source):
+                require_as_received(source, file)
+                folder = f"x{file.id}.a{attempt}"
+                (received / folder).mkdir(exist_ok=True)
+                opened[file.id] = (folder, unpack_archive(source, received / folder, site.challenge.archives))
+    counts.update(archives=len(opened), administrative=0)
+    return counts, opened
 
 
-def _record(
-    site: Site,
-    delivery: DeliveryRow,
-    moves: Moves,
-    files: Sequence[FileRow],
-    opened: Mapping[int, tuple[str, Unpacked]],
-    counts: Counter[str],
-) -> None:
+def _record(site: Site, delivery: DeliveryRow, moves: Moves, opened: Opened, counts: Counter[str]) -> None:
     """Members, verdicts on archives, administrative files, duplicates: one transaction."""
     judged: list[tuple[int, Sequence[Finding]]] = []
-    changes = [Change(f.id, State.REJECTED, "DELIVERY-ADMINISTRATIVE") for f in files if f.kind == ADMINISTRATIVE]
-    counts["administrative"] = len(changes)
-    # All empty files are alike, and alike to a marker: each is told that it is empty, and repeats no other.
-    bytes_of = {f.id: str(f.sha256) for f in files if f.size and f.kind != ADMINISTRATIVE and f.id not in opened}
+    changes = []
+    aside = set(opened)
     for archive_id, (folder, unpacked) in opened.items():
         judged.append((archive_id, unpacked.findings))
         if refused(unpacked.findings):
@@ -90,18 +90,33 @@ def _record(
         ids = _add_members(site, moves, archive_id, folder, unpacked.members)
         counts["members"] += len(ids)
         for member in unpacked.members:
-            judged.append((ids[member.number], member.findings))
+            if member.findings:
+                judged.append((ids[member.number], member.findings))
             if member.is_archive:
                 changes.append(Change(ids[member.number], State.SUPERSEDED, "ARCHIVE-UNPACKED"))
-            elif member.size and not refused(member.findings):
-                bytes_of[ids[member.number]] = member.sha256
+            if member.is_archive or refused(member.findings):
+                aside.add(ids[member.number])
+    for page in pages_of_delivery(moves.connection, delivery.id, State.WAITING):
+        _settle_page(site, delivery, moves, [file for file in page if file.id not in aside], counts)
+    counts["quarantined"] += quarantine(moves, "unpack", judged)
+    moves.move(changes)
+
+
+def _settle_page(
+    site: Site, delivery: DeliveryRow, moves: Moves, files: Sequence[FileRow], counts: Counter[str]
+) -> None:
+    """Administrative files, and those whose bytes were there before."""
+    changes = [Change(f.id, State.REJECTED, "DELIVERY-ADMINISTRATIVE") for f in files if f.kind == ADMINISTRATIVE]
+    counts["administrative"] += len(changes)
+    judged = []
+    bytes_of = {file.id: str(file.sha256) for file in files if file.kind != ADMINISTRATIVE}
     for file_id, first, same in _same_bytes(site, delivery, moves, bytes_of):
         judged.append((file_id, [same.finding] if same.finding else []))
         if same.becomes == "duplicate":
             reason = same.finding.code if same.finding else None
             changes.append(Change(file_id, State.DUPLICATE, reason, first))
             counts["duplicates"] += 1
-    counts["quarantined"] = quarantine(moves, "unpack", judged)
+    counts["quarantined"] += quarantine(moves, "unpack", judged)
     moves.move(changes)
 
 
