@@ -1,0 +1,238 @@
+"""Is memory flat and time linear? The whole journey over many small files, over one huge file, over a long table.
+
+Each step runs in a process of its own, which says its own peak (VmHWM) and its seconds of processor (not of the clock:
+what else the machine does, and its disk, would be most of them); drop and destination are folders of this machine. The
+ratios are ours to ours: time for each file, or megabyte, of the large case to that of the small one, and so for memory.
+
+    python -m benchmarks.scale                     the rows
+    python -m benchmarks.scale files 20000         one case, step by step
+    python -m benchmarks.scale image|table 512     the same, megabytes of one file
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from collecte import catalogue
+from collecte.keys import Keys
+from demo.deliveries import Patient, ct_slice
+
+SMALL, LARGE = 10_000, 100_000
+
+#: Megabytes of the huge image (its pixels are a hole in the file) and of the long table.
+IMAGE_MB, TABLE_MB = (8, 8192), (4, 32)
+
+#: Slices of a patient: one series.
+_PER_PATIENT = 100
+_SYLLABLES = "ba be bo bri ca chal da del du fa fer gau gi ho la le lin ma mer mon na nel pa per que ra ri so ta vi"
+_CHALLENGE = Path(__file__).resolve().parents[1] / "include" / "challenges" / "demo.yaml"
+_CENTRE, _KEYS = "arvel", "COLLECTE_KEYS_DEMO"
+
+Row = dict[str, object]
+
+
+@dataclass
+class Steps:
+    """Seconds of each step over its shards, and the highest peak of its processes, in megabytes; by step."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    peak: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def total(self) -> float:
+        return sum(self.seconds.values())
+
+    @property
+    def highest(self) -> str:
+        return max(self.peak, key=lambda step: self.peak[step])
+
+
+def run() -> list[Row]:
+    """Many files, a huge image and a long table, each in two sizes."""
+    return [*_rows("files", SMALL, LARGE), *_rows("image", *IMAGE_MB), *_rows("table", *TABLE_MB)]
+
+
+def _rows(case: str, small: int, large: int) -> list[Row]:
+    fewer, more = measure(case, small), measure(case, large)
+    peak = {
+        "name": f"{case} {small} → {large}, peak memory",
+        "ratio": max(more.peak.values()) / max(fewer.peak.values()),
+        "goal": 1.5,
+        "small_MB": max(fewer.peak.values()),
+        "large_MB": max(more.peak.values()),
+        "step": more.highest,
+    }
+    time = {
+        "name": f"{case} {small} → {large}, time for each",
+        "ratio": (more.total / large) / (fewer.total / small),
+        "goal": 1.2,
+        "small_s": fewer.total,
+        "large_s": more.total,
+    }
+    return [peak, time]
+
+
+def measure(case: str, size: int) -> Steps:
+    """The journey over one delivery: ``size`` small files, or one image or table of ``size`` megabytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = _installation(Path(folder))
+        _MAKERS[case](Path(folder) / "drop" / "envoi", size)
+        (Path(folder) / "drop" / "envoi" / ".done").touch()
+        return _journey(environment)
+
+
+def _installation(folder: Path) -> dict[str, str]:
+    """Everything that a site of its own needs, as environment variables."""
+    for name in ("drop", "hdh", "challenges"):
+        (folder / name).mkdir()
+    Keys.new().save(folder / "keys.json")
+    (folder / "connections.json").write_text(json.dumps({"here": {"conn_type": "file"}}))
+    text = _CHALLENGE.read_text("utf-8")
+    text = text.replace("demo_sftp_arvel, path: /depot", f"here, path: {folder / 'drop'}")
+    text = text.replace("demo_hdh\n  path: hdh-demo", f"here\n  path: {folder / 'hdh'}")
+    (folder / "challenges" / "demo.yaml").write_text(text, "utf-8")
+    environment = {
+        "COLLECTE_CATALOGUE": f"sqlite:///{folder / 'catalogue.db'}",
+        "COLLECTE_LANDING": (folder / "landing").as_uri(),
+        "COLLECTE_CURATED": (folder / "curated").as_uri(),
+        "COLLECTE_REPORTS": (folder / "reports").as_uri(),
+        "COLLECTE_CHALLENGES": str(folder / "challenges"),
+        "COLLECTE_CONNECTIONS": str(folder / "connections.json"),
+        _KEYS: str(folder / "keys.json"),
+    }
+    catalogue.open_catalogue(environment["COLLECTE_CATALOGUE"], upgrade=True).close()
+    return {**os.environ, **environment}
+
+
+def _journey(environment: dict[str, str]) -> Steps:
+    measured = Steps()
+
+    def step(name: str, argument: object = None) -> list[str]:
+        command = [sys.executable, "-m", "benchmarks.scale", "--step", name, json.dumps(argument)]
+        output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
+        said = json.loads(output)
+        measured.seconds[name] = measured.seconds.get(name, 0.0) + said["seconds"]
+        measured.peak[name] = max(measured.peak.get(name, 0.0), said["peak_MB"])
+        shards: list[str] = said["shards"]
+        return shards
+
+    for shard in step("find"):
+        step("receive", shard)
+    for shard in step("unpack", ["d0001"]):
+        step("harvest", shard)
+    for shard in step("group", ["d0001"]):
+        step("make_safe", shard)
+    for shard in step("describe_shards", ["d0001"]):
+        step("describe", shard)
+    for name in ("validate", "accept", "empty_drop", "report"):
+        step(name, "d0001")
+    for shard in step("plan_ship", "d0001"):
+        step("ship", shard)
+    step("commit_shipment", "d0001")
+    return measured
+
+
+def _step(name: str, argument: object) -> None:
+    """One step in this process: its seconds without the imports, its peak with them."""
+    from time import process_time
+
+    from collecte import steps
+
+    site = steps.open_site("demo", _CENTRE)
+    start = process_time()
+    result = getattr(steps, name)(site, *([] if argument is None else [argument]))
+    seconds = process_time() - start
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    shards = [ref.shard for ref in result] if isinstance(result, list) else []
+    print(json.dumps({"seconds": seconds, "peak_MB": int(peak.split()[1]) / 1024, "shards": shards}))
+
+
+def _files(folder: Path, count: int) -> None:
+    """Slices of 10 kB: the bytes of one, with other texts of the same length put in."""
+    model = ct_slice(Patient("NOMNOMNOM^Prenom", "P00054321", "19500101", "F"), study=10, slice_number=100_000, size=64)
+    for number in range(count):
+        who, slice_number = divmod(number, _PER_PATIENT)
+        chance = random.Random(who)
+        name = f"{_word(chance, 9).upper()}^{_word(chance, 6).title()}"
+        image = model.replace(b"NOMNOMNOM^Prenom", name.encode()).replace(b"54321", b"%05d" % (10_000 + who))
+        image = image.replace(b"19500101", b"%d%02d%02d" % (1930 + who % 60, 1 + who % 12, 1 + who % 28))
+        image = image.replace(b"100000", b"%06d" % (100_000 + slice_number))
+        path = folder / name.replace("^", "_") / f"IM{slice_number:04d}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image[:-4] + number.to_bytes(4, "little"))
+
+
+def _image(folder: Path, megabytes: int) -> None:
+    """A multi-frame image whose pixels are a hole in the file: nothing but its length stands on the disk."""
+    import io
+
+    from pydicom import dcmread
+    from pydicom.uid import MultiFrameGrayscaleWordSecondaryCaptureImageStorage as MULTI_FRAME
+
+    patient = Patient("MARCHEMALLE^Odilon", "A0412733", "19560412", "M")
+    dataset = dcmread(io.BytesIO(ct_slice(patient, 1, 1, size=64)))
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = MULTI_FRAME
+    dataset.Rows = dataset.Columns = 1024
+    dataset.NumberOfFrames = megabytes // 2
+    del dataset.PixelData
+    folder.mkdir(parents=True)
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    with (folder / "coupe.dcm").open("wb") as file:
+        length = megabytes << 20
+        file.write(buffer.getvalue() + b"\xe0\x7f\x10\0OW\0\0" + min(length, 0xFFFFFFFE).to_bytes(4, "little"))
+        file.truncate(file.tell() + length)
+
+
+def _table(folder: Path, megabytes: int) -> None:
+    """A table of as many patients as rows."""
+    chance = random.Random(7)
+    folder.mkdir(parents=True)
+    with (folder / "donnees.csv").open("w", encoding="utf-8") as file:
+        file.write("ipp;nom;prenom;naissance;sexe;date_examen;diagnostic;commentaire\n")
+        for row in _table_rows(chance):
+            file.write(row)
+            if file.tell() >= megabytes << 20:
+                break
+
+
+def _table_rows(chance: random.Random) -> Iterator[str]:
+    number = 10_000_000
+    while True:
+        number += chance.randint(1, 9)
+        born = f"{chance.randint(1, 28):02d}/{chance.randint(1, 12):02d}/{chance.randint(1930, 1995)}"
+        seen = f"2024-{chance.randint(1, 12):02d}-{chance.randint(1, 28):02d}"
+        yield (
+            f"P{number};{_word(chance, 9).upper()};{_word(chance, 6).title()};{born};F;{seen};"
+            f"C50.{chance.randint(0, 9)};nodule de {chance.randint(3, 40)} mm, sans injection\n"
+        )
+
+
+def _word(chance: random.Random, length: int) -> str:
+    return "".join(chance.choices(_SYLLABLES.split(), k=length))[:length]
+
+
+_MAKERS = {"files": _files, "image": _image, "table": _table}
+
+
+def main(arguments: list[str]) -> None:
+    if arguments[:1] == ["--step"]:
+        _step(arguments[1], json.loads(arguments[2]))
+    elif arguments:
+        measured = measure(arguments[0], int(arguments[1]))
+        for name, seconds in measured.seconds.items():
+            print(f"{name:<16} {seconds:8.2f} s {measured.peak[name]:8.0f} MB")
+        print(f"{'total':<16} {measured.total:8.2f} s {max(measured.peak.values()):8.0f} MB")
+    else:
+        for row in run():
+            print(row)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
