@@ -23,10 +23,11 @@ from collecte import catalogue
 from collecte.keys import Keys
 from demo.deliveries import Patient, ct_slice
 
-SMALL, LARGE = 10_000, 100_000
+#: Small files. 100,000 take more than the whole table of benchmarks may: `python -m benchmarks.scale files 100000`.
+SMALL, LARGE = 4_000, 40_000
 
 #: Megabytes of the huge image (its pixels are a hole in the file) and of the long table.
-IMAGE_MB, TABLE_MB = (8, 8192), (4, 32)
+IMAGE_MB, TABLE_MB = (8, 8192), (1, 8)
 
 #: Slices of a patient: one series.
 _PER_PATIENT = 100
