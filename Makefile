@@ -8,10 +8,10 @@ ONLY ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test check bench lock docs
+.PHONY: help setup demo up down status screenshots test check bench lock docs
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv with everything that the demo, the tests and the checks need
 
@@ -41,6 +41,9 @@ down: ## end exactly what `make up` or `make demo` started
 
 status: $(STAMP) ## what of the demo is running, and where
 	@$(BIN)/python -m demo status
+
+screenshots: $(STAMP) ## pictures of the running demo for README and docs (needs Chromium)
+	@$(BIN)/python -m demo.screenshots
 
 test: $(STAMP) ## the whole test suite, real servers included
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
