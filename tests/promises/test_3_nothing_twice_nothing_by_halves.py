@@ -23,11 +23,13 @@ from tests.promises.builders import zipped
 #: Each of these dies once, and three of the others.
 STEPS = ("receive", "unpack", "harvest", "make_safe", "accept", "ship", "commit_shipment")
 OTHERS = ("find", "group", "describe", "validate", "report", "plan_ship")
+#: A red test is the same on the next day; another seed by COLLECTE_TEST_SEED.
+SEED = 20_261_125
 
 
 @pytest.mark.timeout(900)  # a dozen processes, each with all its imports
 def test_killed_at_ten_seeded_points_it_ends_as_an_undisturbed_run(make_world: Callable[[], World]) -> None:
-    seed = int(os.environ.get("COLLECTE_TEST_SEED") or random.randrange(1 << 32))
+    seed = int(os.environ.get("COLLECTE_TEST_SEED") or SEED)
     undisturbed, killed = make_world(), make_world()
     for world in (undisturbed, killed):
         _deliver(world)
