@@ -40,7 +40,7 @@ def play(stack: Stack, say: Callable[[str], None]) -> int:
     laid = deliveries.deposit(challenge, lambda name: load_endpoint(name, settings))
     say(f"{len(laid)} centres have put {sum(len(one.files) for one in laid.values())} files into their drops")
     with Airflow(stack) as airflow:
-        runs = _run_all(airflow, challenge, say)
+        runs = run_all(airflow, challenge, say)
         failed = [line for run in runs if run.state != "success" for line in _failures(airflow, run)]
     say("Airflow has done its part; verifying")
     sites = {centre.id: open_site(CHALLENGE, centre.id, settings) for centre in challenge.centres}
@@ -51,7 +51,8 @@ def play(stack: Stack, say: Callable[[str], None]) -> int:
     return 0 if all(check.passed for check in checks) else 1
 
 
-def _run_all(airflow: Airflow, challenge: Challenge, say: Callable[[str], None]) -> list[Run]:
+def run_all(airflow: Airflow, challenge: Challenge, say: Callable[[str], None]) -> list[Run]:
+    """Start a run for each centre; give those and the shipments that they start, once all have ended."""
     collecting = [ids.dag_id("collect", challenge.id, centre.id) for centre in challenge.centres]
     shipping = ids.dag_id("ship_hdh", challenge.id)
     airflow.wait_for_dags({*collecting, shipping}, _DAGS_S)
