@@ -45,7 +45,7 @@ def test_rules_are_counted_in_full_and_listed_up_to_a_limit(
     ids = _judged(catalogue, delivery, begin)
     with catalogue.read() as connection:
         burned, absent, size = rule_figures(connection, delivery.id, listed=3, wordings=2)
-        open_ = rule_figures(connection, delivery.id, 100, 100, without=(State.SUPERSEDED,))
+        open_ = rule_figures(connection, delivery.id, 100, 100, open_only=True)
         to_correct = files_to_correct(connection, delivery.id, (State.QUARANTINED,))
     assert (burned.code, burned.count, burned.files, burned.listed) == (BURNED.code, 10, 10, tuple(ids[:3]))
     assert (absent.code, absent.count, absent.files, absent.listed) == (ABSENT.code, 3, 0, ())
@@ -60,7 +60,7 @@ def test_the_findings_of_a_rule_come_with_their_files_in_their_order(
     delivery = deposit(12)
     ids = _judged(catalogue, delivery, begin)
     with catalogue.read() as connection:
-        rows = [*findings_of_rule(connection, delivery.id, BURNED.code, without=(State.SUPERSEDED,))]
+        rows = [*findings_of_rule(connection, delivery.id, BURNED.code, open_only=True)]
         assert [(file and file.id, row.file_id) for file, row in rows] == [(n, n) for n in ids[:9]]
         ((file, row),) = findings_of_rule(connection, delivery.id, ABSENT.code)
         assert (file, row.count) == (None, 3)

@@ -86,6 +86,19 @@ def test_a_file_that_a_correction_replaced_is_no_longer_to_be_corrected(told: Wo
     assert "coupé" not in retour(told, "arvel")[PAGE].decode()
 
 
+def test_a_file_that_a_person_refused_for_good_is_no_longer_to_be_corrected(told: World) -> None:
+    site = told.site("arvel")
+    steps.reject_quarantine(site, "unusable", "d0001")
+    steps.feedback(site, "d0001")
+    page, table = (retour(told, "arvel")[name].decode("utf-8-sig") for name in (PAGE, TABLE))
+    assert "coupé.dcm" in page, "what was decided is told"
+    assert 'class="notice good"' in page, "nothing is to be mended"
+    assert [row.rpartition(";")[2] for row in table.splitlines() if "coupé" in row] == ['"FILE-REJECTED"']
+    told_centre = next(mail for mail in steps.mails(site, "d0001") if "Rien à corriger" in mail.text)
+    assert "coupé" not in told_centre.text
+    assert_sound(site)
+
+
 @pytest.mark.needs("sshd")
 def test_a_server_that_lets_us_only_read_is_said_with_its_remedy(told: World, tmp_path: Path) -> None:
     depot, key = drop(told), tmp_path / "client"

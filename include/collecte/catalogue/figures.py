@@ -11,6 +11,10 @@ from collecte.catalogue.files import FileRow, file_rows, select_files
 from collecte.records import State
 
 _ROWS_AT_ONCE = 1000
+#: Files of which a centre is told nothing more: a correction has come, or a patient wanted them back.
+_SETTLED = (State.SUPERSEDED.value, State.RECALLED.value)
+#: Why a person refused a file for good: the one thing that is still told of it.
+_REJECTED = "FILE-REJECTED"
 _FINDING = [tables.finding.c[column.name] for column in fields(FindingRow)]
 
 
@@ -57,11 +61,12 @@ def of_kind(connection: Connection, delivery_id: int, kind: str, state: State) -
 
 
 def rule_figures(
-    connection: Connection, delivery_id: int, listed: int, wordings: int, without: Sequence[State] = ()
+    connection: Connection, delivery_id: int, listed: int, wordings: int, *, open_only: bool = False
 ) -> list[RuleFigures]:
     """The findings of a delivery by rule, in the order of their codes; at most so many files and wordings of each.
 
-    ``without``: findings of files in these states are left out.
+    ``open_only``: without what was settled since: of files that gave way to a correction or were recalled, nothing is
+    counted, and of one that a person refused for good only that.
     """
     finding = tables.finding.c
     whole = finding.file_id.is_(None)
@@ -72,12 +77,12 @@ def rule_figures(
             func.count(finding.file_id.distinct()).label("files"),
         )
         .select_from(_FINDINGS)
-        .where(_of(delivery_id, without))
+        .where(_of(delivery_id, open_only))
         .group_by(finding.code)
         .order_by(finding.code)
     )
-    texts = _wordings(connection, delivery_id, wordings, without)
-    ids = _listed(connection, delivery_id, listed, without)
+    texts = _wordings(connection, delivery_id, wordings, open_only)
+    ids = _listed(connection, delivery_id, listed, open_only)
     return [
         RuleFigures(row.code, int(row.n), row.files, tuple(texts[row.code]), tuple(ids.get(row.code, ())))
         for row in connection.execute(counted)
@@ -85,22 +90,25 @@ def rule_figures(
 
 
 def files_to_correct(connection: Connection, delivery_id: int, states: Sequence[State]) -> int:
-    """Files in one of these states that a finding refuses."""
+    """Files in one of these states that a finding refuses; none that a person refused for good."""
     file, finding = tables.file.c, tables.finding.c
     refused = select(finding.id).where(finding.file_id == file.id, finding.severity.in_(("refused", "incident")))
-    mine = (file.delivery_id == delivery_id, file.state.in_([state.value for state in states]), refused.exists())
+    among = (file.delivery_id == delivery_id, file.state.in_([state.value for state in states]))
+    mine = (*among, file.reason.is_distinct_from(_REJECTED), refused.exists())
     return int(connection.execute(select(func.count()).select_from(tables.file).where(*mine)).scalar_one())
 
 
 def findings_of_rule(
-    connection: Connection, delivery_id: int, code: str, without: Sequence[State] = ()
+    connection: Connection, delivery_id: int, code: str, *, open_only: bool = False
 ) -> Iterator[tuple[FileRow | None, FindingRow]]:
-    """Each finding of a rule with its file (None: of the delivery itself), by the files' ids, as the rows come."""
+    """Each finding of a rule with its file (None: of the delivery itself), by the files' ids, as the rows come;
+    ``open_only`` as for :func:`rule_figures`.
+    """
     finding = tables.finding.c
     statement = (
         select(*_FINDING)
         .select_from(_FINDINGS)
-        .where(_of(delivery_id, without), finding.code == code)
+        .where(_of(delivery_id, open_only), finding.code == code)
         .order_by(finding.file_id, finding.id)
         .execution_options(yield_per=_ROWS_AT_ONCE)
     )
@@ -126,15 +134,16 @@ def files_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, FileRow
 _FINDINGS = tables.finding.outerjoin(tables.file, tables.file.c.id == tables.finding.c.file_id)
 
 
-def _of(delivery_id: int, without: Sequence[State]) -> ColumnElement[bool]:
+def _of(delivery_id: int, open_only: bool) -> ColumnElement[bool]:
     finding, file = tables.finding.c, tables.file.c
-    kept = or_(finding.file_id.is_(None), file.state.not_in([state.value for state in without]))
-    return and_(finding.delivery_id == delivery_id, kept)
+    mine = finding.delivery_id == delivery_id
+    if not open_only:
+        return mine
+    told = or_(file.reason.is_distinct_from(_REJECTED), finding.code == _REJECTED)
+    return and_(mine, or_(finding.file_id.is_(None), and_(file.state.not_in(_SETTLED), told)))
 
 
-def _wordings(
-    connection: Connection, delivery_id: int, wordings: int, without: Sequence[State]
-) -> dict[str, list[FindingRow]]:
+def _wordings(connection: Connection, delivery_id: int, wordings: int, open_only: bool) -> dict[str, list[FindingRow]]:
     finding = tables.finding.c
     first = func.min(finding.id)
     distinct = (
@@ -143,7 +152,7 @@ def _wordings(
             func.row_number().over(partition_by=finding.code, order_by=first).label("place"),
         )
         .select_from(_FINDINGS)
-        .where(_of(delivery_id, without))
+        .where(_of(delivery_id, open_only))
         .group_by(finding.code, finding.place, finding.count, cast(finding["values"], Text))
         .subquery()
     )
@@ -154,7 +163,7 @@ def _wordings(
     return found
 
 
-def _listed(connection: Connection, delivery_id: int, listed: int, without: Sequence[State]) -> dict[str, list[int]]:
+def _listed(connection: Connection, delivery_id: int, listed: int, open_only: bool) -> dict[str, list[int]]:
     finding = tables.finding.c
     distinct = (
         select(
@@ -163,7 +172,7 @@ def _listed(connection: Connection, delivery_id: int, listed: int, without: Sequ
             func.row_number().over(partition_by=finding.code, order_by=finding.file_id).label("place"),
         )
         .select_from(_FINDINGS)
-        .where(_of(delivery_id, without), finding.file_id.is_not(None))
+        .where(_of(delivery_id, open_only), finding.file_id.is_not(None))
         .group_by(finding.code, finding.file_id)
         .subquery()
     )

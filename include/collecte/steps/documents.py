@@ -52,9 +52,6 @@ DATA_DOCS = "data-docs/index.html"
 #: States of files that a later or an earlier one stands for: they are no further file that the centre sent.
 _REPEATED = (State.DUPLICATE, State.SUPERSEDED)
 
-#: Files of which the centre is told nothing more: a correction has come, or a patient wanted them back.
-_SETTLED = (State.SUPERSEDED, State.RECALLED)
-
 #: Wordings of a rule that are read; those that differ as text are shown, up to a few.
 _WORDINGS = 50
 
@@ -109,7 +106,7 @@ def centre_feedback(site: Site, label: str) -> made.CentreFeedback:
     delivery, ids = _begin(site, label)
     at = datetime.now(UTC)
     with site.catalogue.read() as connection:
-        rules = rule_figures(connection, delivery.id, made.LISTED_IDS, _WORDINGS, without=_SETTLED)
+        rules = rule_figures(connection, delivery.id, made.LISTED_IDS, _WORDINGS, open_only=True)
         paths = _Paths(site, connection)
         listed = (files_by_id(connection, rule.listed) for rule in rules)
         return made.CentreFeedback(
@@ -131,7 +128,7 @@ def feedback_rows(site: Site, label: str, feedback: made.CentreFeedback) -> Iter
     with site.catalogue.read() as connection:
         paths = _Paths(site, connection)
         for order, group in enumerate(feedback.findings, 1):
-            for file, row in findings_of_rule(connection, delivery.id, group.code, without=_SETTLED):
+            for file, row in findings_of_rule(connection, delivery.id, group.code, open_only=True):
                 yield _row(order, row, file, paths.of(file) if file else "")
 
 
