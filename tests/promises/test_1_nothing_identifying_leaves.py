@@ -6,6 +6,7 @@ centre can write goes the whole way, and the way is tried with each of its steps
 """
 
 import hashlib
+import sqlite3
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from collecte import steps
-from collecte.errors import NeedsPerson
+from collecte.errors import CollecteError, NeedsPerson
 from collecte.transport import open_destination
 from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, TRIBOULOT, nir
 from demo.verify import search
@@ -103,6 +104,34 @@ def test_a_step_that_was_left_out_lets_nothing_pass(world: World) -> None:
         way[step]()
     assert len(images_in_bucket(world, "d0001")) == 1
     assert_sound(site)
+
+
+@pytest.mark.parametrize(("step", "cut"), [("unpack", "harvest"), ("group", "make_safe"), ("group", "describe")])
+def test_a_step_that_died_before_it_cut_the_next_one_is_not_done(world: World, step: str, cut: str) -> None:
+    """Else, marked as success, it would leave nothing to do to a step that had everything to do."""
+    lay(drop(world) / "lot", {"IM1": image(MARCHEMALLE, 1)})
+    site = world.site("arvel")
+    for ref in steps.find(site):
+        steps.receive(site, ref.shard)
+    if step == "group":
+        for ref in steps.unpack(site, ["d0001"]):
+            steps.harvest(site, ref.shard)
+    begin = {"unpack": steps.unpack, "group": steps.group}[step]
+    with sqlite3.connect(world.folder / "catalogue.db") as database:
+        refuse = (
+            f"CREATE TRIGGER dies BEFORE INSERT ON shard WHEN NEW.step = '{cut}' BEGIN SELECT RAISE(ABORT, ''); END"
+        )
+        database.execute(refuse)
+    with pytest.raises(CollecteError):
+        begin(site, ["d0001"])
+    with sqlite3.connect(world.folder / "catalogue.db") as database:
+        database.execute("DROP TRIGGER dies")
+
+    with pytest.raises(NeedsPerson, match=f"clear {step} and what comes after it"):
+        steps.validate(site, "d0001") if step == "group" else steps.group(site, ["d0001"])
+    assert len(begin(site, ["d0001"])) == 1
+    steps.run(site)
+    assert ends(site) == {"lot/IM1": "accepted"}
 
 
 def _delivery() -> dict[str, bytes]:

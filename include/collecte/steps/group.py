@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from collecte.catalogue import ShardRef, cut_in_order, plan, sizes_of_delivery
+from collecte.catalogue import ShardRef, cut_in_order, plan, planned, sizes_of_delivery
 from collecte.records import State
 from collecte.steps.make_safe import scanner_of
 from collecte.steps.moving import whole_lease, working
@@ -25,8 +25,9 @@ def _group(site: Site, label: str) -> list[ShardRef]:
         counts: dict[str, int] = {}
         with lease.finish(counts) as moves:
             counts.update(moves.link_subjects_of_objects())
-    with site.catalogue.transaction() as connection:
-        waiting = sizes_of_delivery(connection, delivery.id, State.WAITING)
-        pieces = cut_in_order(waiting, SAFE_BYTES, SAFE_FILES)
-        plan(connection, delivery.id, "describe", pieces)
-        return plan(connection, delivery.id, "make_safe", pieces)
+            waiting = sizes_of_delivery(moves.connection, delivery.id, State.WAITING)
+            pieces = cut_in_order(waiting, SAFE_BYTES, SAFE_FILES)
+            for step in ("make_safe", "describe"):  # in this transaction: see unpack
+                plan(moves.connection, delivery.id, step, pieces)
+    with site.catalogue.read() as connection:
+        return planned(connection, delivery.id, "make_safe")

@@ -16,6 +16,7 @@ from collecte.catalogue import (
     first_with_sha256,
     pages_of_delivery,
     plan,
+    planned,
     sizes_of_delivery,
 )
 from collecte.findings import Finding, refused
@@ -45,11 +46,12 @@ def _unpack(site: Site, label: str) -> list[ShardRef]:
             counts, opened = _open_archives(site, connection, delivery, lease.attempt)
         with lease.finish(counts) as moves:
             _record(site, delivery, moves, opened, counts)
-    with site.catalogue.transaction() as connection:
-        # What is refused, or repeats another file, identifies too, by its bytes and by its name.
-        speaking = sizes_of_delivery(connection, delivery.id, *HARVESTED)
-        pieces = cut_in_order(speaking, HARVEST_BYTES, HARVEST_FILES)
-        return plan(connection, delivery.id, "harvest", pieces)
+            # What is refused, or repeats another file, identifies too, by its bytes and by its name. In this
+            # transaction: an unpacked delivery without a shard to harvest has nothing to harvest.
+            speaking = sizes_of_delivery(moves.connection, delivery.id, *HARVESTED)
+            plan(moves.connection, delivery.id, "harvest", cut_in_order(speaking, HARVEST_BYTES, HARVEST_FILES))
+    with site.catalogue.read() as connection:
+        return planned(connection, delivery.id, "harvest")
 
 
 Opened = Mapping[int, tuple[str, Unpacked]]
