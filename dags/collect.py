@@ -15,7 +15,7 @@ holds direct identifiers; the line names whom to tell.
 | receive | the connection was lost five times, the server refused us, or our disk is full | *Clear*: it resumes |
 | unpack, harvest, group, make_safe, describe | a fault of ours or a full disk, never a bad file | *Clear* |
 | validate | a suite in `expectations/` cannot be run: correct it | *Clear* |
-| accept | the files made safe are not those on record: call the engineer on duty | nothing |
+| accept | safe copies are no longer what was made: check the disk | *Clear* `make_safe`, with its downstream |
 | empty_drop | the drop refuses us: received files stay there | *Clear* |
 | report | the figures do not add up, or the folder of reports is full: the tab *What to press* says which | *Clear* |
 | feedback | the drop lets us not write into its folder `retour`; the delivery is accepted all the same | *Clear* |

@@ -50,6 +50,14 @@ def test_one_byte_flipped_at_any_hop_is_caught_there_and_mended_it_goes_on(world
     for ref in steps.describe_shards(site, ["d0001"]):
         steps.describe(site, ref.shard)
     steps.validate(site, "d0001")
+
+    # The safe copies: nothing of the batch is accepted, and clearing make_safe makes the damaged ones anew.
+    flip(sorted((landing / "safe").iterdir())[0])
+    sorted((landing / "safe").iterdir())[1].unlink()
+    with pytest.raises(NeedsPerson, match=r"2 safe copies .* clear make_safe with all that comes after it"):
+        steps.accept(site, "d0001")
+    assert not site.batch(site.delivery("d0001")).exists()
+    assert steps.make_safe(site, safe.shard)["files"] == 2
     steps.accept(site, "d0001")
 
     # Curated: before it is shipped.

@@ -6,6 +6,7 @@ began.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -262,6 +263,20 @@ def take_again(catalogue: Catalogue, delivery_id: int, step: str, number: int) -
         if done:
             record(Moves(connection, delivery_id, lease.delivery), step, lease.shard, lease.attempt, {})
     return lease
+
+
+def open_again(moves: Moves, step: str, file_ids: Iterable[int]) -> None:
+    """Have a step done anew by the shards that hold these files, although they are done. Each is an event."""
+    shard = tables.shard.c
+    mine = (shard.delivery_id == moves.delivery_id, shard.step == step)
+    ids = sorted(file_ids)
+    done = select(shard.id, shard.number, shard.attempt, shard.first_file, shard.last_file)
+    for row in moves.connection.execute(done.where(*mine, shard.done_at.is_not(None)).order_by(shard.number)).all():
+        at = bisect_left(ids, row.first_file)
+        if at < len(ids) and ids[at] <= row.last_file:
+            reopened = update(tables.shard).where(shard.id == row.id).values(done_at=None, counts=None)
+            moves.connection.execute(reopened)
+            record(moves, step, str(ShardName(moves.label, step, row.number)), row.attempt, {})
 
 
 def _begin(connection: Connection, delivery_id: int, step: str, number: int) -> RowMapping:

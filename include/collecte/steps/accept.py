@@ -18,13 +18,14 @@ from collecte.catalogue import (
     deliveries_of,
     ensure_centre,
     files_like,
+    open_again,
     pages_of_delivery,
     shared_digests,
 )
-from collecte.errors import Bug, Retry
+from collecte.errors import Bug, NeedsPerson, Retry
 from collecte.receive import Candidate, corrections, object_held_back, of_older
 from collecte.records import State
-from collecte.steps.make_safe import scan_folder
+from collecte.steps.make_safe import is_sound, scan_folder
 from collecte.steps.moving import quarantine, whole_lease, working
 from collecte.steps.site import Site
 from collecte.zones import place
@@ -35,6 +36,7 @@ def accept(site: Site, label: str) -> dict[str, int]:
 
     Raises:
         Bug: a file is neither refused nor made safe; nothing is accepted.
+        NeedsPerson: a safe copy is no longer what was made and scanned; nothing is accepted.
     """
     delivery, lease = whole_lease(site, label, "accept")
     counts = lease if isinstance(lease, dict) else _accept(site, delivery, lease)
@@ -65,7 +67,7 @@ def _accept(site: Site, delivery: DeliveryRow, lease: Lease) -> dict[str, int]:
     with site.catalogue.read() as connection:
         verdict = _judge(site, connection, delivery)
         with working(lease):
-            accepted = _place(site, connection, delivery, verdict)
+            accepted = _place(site, connection, delivery, lease, verdict)
     counts = {"accepted": accepted, "held_back": len(verdict.held), "superseded": len(verdict.corrected)}
     with lease.finish(counts) as moves:
         ensure_centre(moves.connection, site.challenge.id, site.centre.id)
@@ -82,21 +84,32 @@ def _accepted(connection: Connection, delivery: DeliveryRow, verdict: _Verdict) 
         yield [file for file in page if verdict.accepts(file)]
 
 
-def _place(site: Site, connection: Connection, delivery: DeliveryRow, verdict: _Verdict) -> int:
-    """Write the batch; how many files it has.
+def _place(site: Site, connection: Connection, delivery: DeliveryRow, lease: Lease, verdict: _Verdict) -> int:
+    """Write the batch; how many files it has. Each safe copy is read before the first is placed.
 
     Raises:
-        Bug: a file is neither refused nor made safe; nothing is accepted.
+        Bug: a file is neither refused nor made safe.
+        NeedsPerson: a safe copy is no longer what was made and scanned.
     """
     accepted = 0
+    damaged: list[int] = []
+    safe = site.received(delivery) / "safe"
     for page in _accepted(connection, delivery, verdict):
         if unsafe := [file.label for file in page if not file.safe_sha256]:
             raise Bug(f"Files of {delivery.label} are neither refused nor safe, such as {unsafe[0]}.")
-    for page in _accepted(connection, delivery, verdict):
+        damaged += [file.id for file in page if not is_sound(safe, file)]
         accepted += len(page)
+    if damaged:
+        with lease.progress() as moves:
+            open_again(moves, "make_safe", damaged)
+        raise NeedsPerson(
+            f"{len(damaged)} safe copies of {delivery.label} are no longer what was made, such as f{damaged[0]}'s.",
+            "check the disk of landing, then clear make_safe with all that comes after it (without Airflow: run the "
+            "centre again): it makes these anew.",
+        )
+    for page in _accepted(connection, delivery, verdict):
         for file in page:
-            safe = site.received(delivery) / "safe" / f"f{file.id}"
-            place(safe, site.batch(delivery) / str(file.name), str(file.safe_sha256))
+            place(safe / f"f{file.id}", site.batch(delivery) / str(file.name), str(file.safe_sha256))
     return accepted
 
 

@@ -21,6 +21,7 @@ from collecte.catalogue import (
 )
 from collecte.findings import refused
 from collecte.formats import Context, nowhere
+from collecte.package import sha256_of
 from collecte.records import Safe, State
 from collecte.steps.moving import lease_of, paths_of, quarantine, require_as_received, working
 from collecte.steps.site import Site
@@ -75,7 +76,8 @@ def make_safe(site: Site, shard: str) -> dict[str, int]:
     """Make the files of one shard safe and scan them, in landing's scratch (``safe/f12``).
 
     Each attempt writes below a folder of its own and renames: the bytes are a function of input and keys, so that an
-    orphan's late rename puts the same bytes under the name.
+    orphan's late rename puts the same bytes under the name. Where *accept* met a damaged copy, only the damaged ones of
+    the shard are made again.
     """
     delivery, lease = lease_of(site, shard)
     if isinstance(lease, dict):
@@ -85,6 +87,8 @@ def make_safe(site: Site, shard: str) -> dict[str, int]:
         # Only a table names other files: the whole delivery is not read for every shard of images.
         everything = _named(connection, delivery) if any(f.kind == "table" for f in files) else []
         subjects = subjects_of_files(connection, [file.id for file in files])
+    there = site.received(delivery) / "safe"
+    files = [file for file in files if not (file.safe_sha256 and is_sound(there, file))]
     context = site.context(_references(site, everything) if everything else nowhere)
     with working(lease):
         made = _make(site.received(delivery), lease, files, subjects, context, scanner_of(site, delivery))
@@ -95,8 +99,18 @@ def make_safe(site: Site, shard: str) -> dict[str, int]:
             for file_id, safe in made.items()
             if safe.sha256
         )
-        counts["quarantined"] = quarantine(moves, "make_safe", [(i, safe.findings) for i, safe in made.items()])
+        known = {file.id for file in files if file.safe_sha256}  # found before: their findings stand
+        judged = [(i, safe.findings) for i, safe in made.items() if i not in known or refused(safe.findings)]
+        counts["quarantined"] = quarantine(moves, "make_safe", judged)
     return counts
+
+
+def is_sound(folder: Path, file: FileRow) -> bool:
+    """Whether a file's safe copy in this folder is there and has the SHA-256 on record."""
+    try:
+        return sha256_of(folder / f"f{file.id}") == file.safe_sha256
+    except OSError:
+        return False
 
 
 def scanner_of(site: Site, delivery: DeliveryRow) -> "Scanner":

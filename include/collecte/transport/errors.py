@@ -171,11 +171,11 @@ _S3_PERSON: Mapping[str, tuple[str, str]] = {
     "InvalidObjectState": ("an object lies in an archive class", "have it restored, then run again"),
     "BadDigest": (
         "the server refuses a file: its bytes no longer have the SHA-256 of the catalogue",
-        "check the disk of the curated zone, then make the delivery safe again",
+        "check the disk of the curated zone, put the file back from the zone's backup, then clear the task",
     ),
     "XAmzContentChecksumMismatch": (
         "the server refuses a file: its bytes no longer have the SHA-256 of the catalogue",
-        "check the disk of the curated zone, then make the delivery safe again",
+        "check the disk of the curated zone, put the file back from the zone's backup, then clear the task",
     ),
 }
 

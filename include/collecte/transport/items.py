@@ -100,7 +100,7 @@ def altered(item: Item) -> NeedsPerson:
     """Our own copy no longer has the bytes that the catalogue knows."""
     return NeedsPerson(
         f"The file for {item.key} no longer has the SHA-256 of the catalogue; it was not sent.",
-        "check the disk of the curated zone, then make the delivery safe again.",
+        "check the disk of the curated zone, put the file back from the zone's backup, then clear the task.",
     )
 
 
