@@ -82,7 +82,7 @@ def ship(site: Site, shard: str) -> dict[str, int]:
 def commit_shipment(site: Site, label: str, abandoned: timedelta = ABANDONED) -> dict[str, int]:
     """Send the manifests and, last, ``SHA256SUMS``: the batch is complete. Every file must have its receipt.
 
-    Then end the uploads that were begun ``abandoned`` ago and never finished: their parts take room there, unseen.
+    Then end the centre's uploads that were begun ``abandoned`` ago and never finished: their parts take room, unseen.
 
     Raises:
         NeedsPerson: a file has no receipt yet, or as for :func:`ship`.
@@ -130,7 +130,8 @@ def _put(site: Site, items: Sequence[Item]) -> Iterator[Stored]:
 
 def _abort_abandoned(site: Site, abandoned: timedelta) -> int:
     hdh = site.challenge.hdh
-    with open_destination(site.connect(hdh.connection), hdh.path) as destination:
+    own = f"{hdh.path}/{site.challenge.id}/{site.centre.id}"  # what others began in the bucket is theirs
+    with open_destination(site.connect(hdh.connection), own) as destination:
         return destination.abort_unfinished(abandoned)
 
 

@@ -99,6 +99,10 @@ class _FolderDestination:
                 part.unlink(missing_ok=True)
         return len(old)
 
+    def sweep_probes(self, older_than: timedelta) -> int:
+        """See :class:`~collecte.transport.items.Destination`: a probe of a folder writes nothing."""
+        return 0
+
     def list_keys(self, prefix: str = "") -> Iterator[str]:
         """See :class:`~collecte.transport.items.Destination`."""
         with disk_errors(self._id):

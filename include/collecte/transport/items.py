@@ -54,6 +54,10 @@ class Destination(Protocol):
         """Abort uploads that were begun and never finished (longer ago than that); how many."""
         ...
 
+    def sweep_probes(self, older_than: timedelta) -> int:
+        """Remove what a process that was killed while it probed has left, longer ago than that; how many."""
+        ...
+
     def list_keys(self, prefix: str = "") -> Iterator[str]:
         """The keys below the destination's path, sorted."""
         ...

@@ -357,6 +357,20 @@ class _S3Destination:
                 self._client.abort_multipart_upload(Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"])
         return len(old)
 
+    def sweep_probes(self, older_than: timedelta) -> int:
+        """See :class:`~collecte.transport.items.Destination`."""
+        before, prefix = datetime.now(UTC) - older_than, f"{self._prefix}{_PROBE}/"
+        with s3_errors(self._id):
+            uploads = [upload for upload in self._uploads(prefix) if upload["Initiated"] < before]
+            for upload in uploads:
+                self._client.abort_multipart_upload(Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+            listed = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
+            found = [each for page in listed for each in (*page.get("Versions", []), *page.get("DeleteMarkers", []))]
+            keys = {each["Key"] for each in found if each["LastModified"] < before}
+            for key in keys:
+                self._delete({"Bucket": self._bucket, "Key": key})
+        return len(uploads) + len(keys)
+
     def list_keys(self, prefix: str = "") -> Iterator[str]:
         """See :class:`~collecte.transport.items.Destination`."""
         with s3_errors(self._id):

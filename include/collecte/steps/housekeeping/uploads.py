@@ -1,4 +1,4 @@
-"""Uploads of ours that were begun and never finished: parts at the destination, half a feedback in the drop.
+"""Uploads of ours that were begun and never finished: parts and probes at the destination, half a feedback in the drop.
 
 An S3 drop needs nothing: what we write there goes in one request. Uploads that a centre itself left unfinished are its
 own, and are not touched; a lifecycle rule of the bucket ends them.
@@ -31,6 +31,8 @@ def uploads(site: Site, at: datetime, dry_run: bool = False, abandoned: timedelt
     if not dry_run:
         with open_destination(site.connect(hdh.connection), own) as destination:
             aborted = destination.abort_unfinished(abandoned)
+        with open_destination(site.connect(hdh.connection), hdh.path) as destination:
+            aborted += destination.sweep_probes(abandoned)  # those of all centres
     return Done({"aborted": aborted, "removed": _in_retour(site, at - abandoned, dry_run)})
 
 
