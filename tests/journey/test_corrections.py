@@ -76,6 +76,22 @@ def test_another_image_under_the_same_path_of_the_same_folder_is_a_correction(wo
     assert_sound(site)
 
 
+def test_a_corrected_table_takes_the_place_of_the_refused_one_in_its_own_folder_alone(world: World) -> None:
+    def table(comment: str) -> bytes:
+        return f"ipp;fichier;label;commentaire\n{MARCHEMALLE.ipp};IM1;1;{comment}\n".encode()
+
+    lay(drop(world) / "lot 1", {"IM1": image(MARCHEMALLE, 1), "suivi.csv": table(MARCHEMALLE.name.replace("^", " "))})
+    site = world.site("arvel")
+    steps.run(site)
+    lay(drop(world) / "lot 2", {"suivi.csv": table("contrôle à 6 mois")})
+    steps.run(site)
+    assert ends(site)["lot 1/suivi.csv"] == "quarantined: RESIDUAL-NAME"
+    lay(drop(world) / "lot 1", {"suivi.csv": table("contrôle")})
+    steps.run(site)
+    assert by_delivery(site)["d0001"] == {"accepted": 1, "superseded": 1}
+    assert by_delivery(site)["d0003"] == {"accepted": 1}
+
+
 def test_a_manifest_may_say_what_a_file_replaces(world: World) -> None:
     lay(drop(world) / "lot 1", {"IM0001": image(MARCHEMALLE, 1), "IM0002": image(MARCHEMALLE, 2)})
     site = world.site("arvel")

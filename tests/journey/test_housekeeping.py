@@ -109,7 +109,7 @@ def test_a_refused_file_expires_after_its_own_days_and_is_told_of_before(shipped
     assert told.startswith("demo/arvel/d0001: QUARANTINE-EXPIRES-SOON: Files in quarantine")
     rewrite(shipped, "quarantine_days: 180", "quarantine_days: 10")
     page = coordinator_page(delivery_report(shipped.site("arvel"), "d0001"))
-    assert f"1 file that was set aside is erased by {after(14).date():%-d %B %Y}" in page
+    assert f"1 file in quarantine is erased by {after(14).date():%-d %B %Y}" in page
     dry = purge(site, after(QUARANTINE_DAYS + 1), dry_run=True)
     assert (dry.counts["expired"], dry.counts["files"]) == (1, 4)
     assert ends(site)["lot/notes.xyz"] == "quarantined: FILE-TYPE-UNKNOWN"
@@ -290,10 +290,13 @@ def test_unfinished_uploads_of_ours_are_ended_and_a_centres_own_are_left(shipped
         path.write_bytes(b"half")
         if path.name != "fresh.csv.part":
             os.utime(path, (1_600_000_000, 1_600_000_000))
+    s3.client().put_object(Bucket=name, Key=".collecte-probe/killed", Body=b"probe")
+    s3.client().create_multipart_upload(Bucket=name, Key=".collecte-probe/killed-too")
     assert uploads(site, after(0)).counts == {"aborted": 0, "removed": 1}
     assert (retour / "fresh.csv.part").exists()
     assert (drop(shipped) / "lot" / "theirs.part").exists()
-    assert uploads(site, after(0), abandoned=timedelta(0)).counts["aborted"] == 1
+    assert uploads(site, after(0), abandoned=timedelta(0)).counts["aborted"] == 3
+    assert not [key for key in bucket(shipped) if "probe" in key]
     left = s3.client().list_multipart_uploads(Bucket=name).get("Uploads", [])
     assert [upload["Key"] for upload in left] == ["demo/corvane/d0009/half.dcm"]
 
