@@ -15,7 +15,7 @@ def page(docstring: str | None, challenge: Challenge, centre: Centre | None = No
             ("Centre", f"{centre.name} (`{centre.id}`)"),
             ("Whom to call", _contacts(*centre.contacts)),
             ("Drop", f"connection `{centre.drop.connection}`, {centre.connections} connections at most"),
-            ("Nightly at (cron, UTC)", f"`{centre.schedule}`" if centre.schedule else "only by hand"),
+            ("Nightly at (cron, UTC)", f"`{centre.schedule}`" if centre.schedule else "not by night"),
             ("Agreement", f"{centre.agreement.reference}, until {centre.agreement.ends}"),
             ("Data protection", _contacts(centre.agreement.data_protection_contact)),
         ]
