@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from collecte import steps
+from collecte.catalogue import identifiers_of
 from collecte.errors import CollecteError, NeedsPerson
 from collecte.transport import open_destination
 from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, TRIBOULOT, nir
@@ -73,6 +74,23 @@ def test_a_name_known_only_from_a_refused_file_of_the_delivery_is_looked_for_in_
     assert ends(site)["lot/coupe.dcm"] == "quarantined: DICOM-TRUNCATED"
     assert ends(site)["lot/suivi.csv"].startswith("quarantined: ")
     assert ends(site)["lot/IM1"] == "accepted"
+    assert not [key for key in bucket(world) if "/tables/" in key]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [f'ipp;nom;label\n{ESTRUGAMOU.ipp};{QUIBREMONT};1\n"', f"ipp;nom;label\n;{QUIBREMONT};1\n"],
+    ids=["ends amid a cell", "no row can be sent"],
+)
+def test_a_name_that_could_be_read_in_a_refused_table_is_looked_for_in_all_others(world: World, broken: str) -> None:
+    table = f"ipp;commentaire\n{MARCHEMALLE.ipp};adressée par {QUIBREMONT}\n"
+    lay(drop(world) / "lot", {"casse.csv": broken.encode(), "suivi.csv": table.encode(), "IM1": image(MARCHEMALLE, 1)})
+    site = world.site("arvel")
+    steps.run(site)
+    assert ends(site)["lot/casse.csv"].startswith("quarantined: TABLE-")
+    with site.catalogue.read() as connection:
+        known = {each.value for each in identifiers_of(connection, site.keys, site.delivery("d0001").id)}
+    assert QUIBREMONT in known
     assert not [key for key in bucket(world) if "/tables/" in key]
 
 

@@ -20,22 +20,27 @@ def harvest(source: Path, relative: str, context: Context) -> Harvest:
     try:
         subjects = _subjects(source, context)
     except Unreadable as problem:
-        return Harvest(name, object_key=relative, findings=(problem.finding,))
+        # What could be read of it names people all the same, and is looked for in every other file.
+        return Harvest(name, (), _Identifiers(source, context), object_key=relative, findings=(problem.finding,))
     return Harvest(name, subjects, _Identifiers(source, context), object_key=relative)
 
 
 @dataclass(frozen=True, eq=False)
 class _Identifiers(Set[Identifier]):
     """What identifies in every row of a table, read from it each time: a long one would fill the memory. A value that
-    stands in several rows comes several times where they are taken one by one. IDENTIFYING.
+    stands in several rows comes several times where they are taken one by one. A table that cannot be read to its end
+    gives those of the rows before. IDENTIFYING.
     """
 
     source: Path
     context: Context
 
     def __iter__(self) -> Iterator[Identifier]:
-        for _, identifiers in _rows(self.source, self.context):
-            yield from identifiers
+        try:
+            for _, identifiers in _rows(self.source, self.context):
+                yield from identifiers
+        except Unreadable:
+            return  # the harvest's finding says so
 
     def __len__(self) -> int:
         return len(frozenset(iter(self)))
