@@ -1,7 +1,7 @@
 """Birth dates in the ways in which people and programs write them."""
 
 import re
-from functools import cache
+from functools import lru_cache
 
 _MONTHS = (
     (b"janvier", b"janv", b"jan", b"january"),
@@ -20,14 +20,19 @@ _MONTHS = (
 _TIME = re.compile(rb"(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\.\d+)?)?(?:[+-]\d{4})?(?!\d)")
 
 
-@cache
+def is_day(yyyymmdd: str) -> bool:
+    """Whether a text is a date of eight digits that has writings."""
+    return bool(re.fullmatch(r"\d{8}", yyyymmdd)) and 1 <= int(yyyymmdd[4:6]) <= 12 and 1 <= int(yyyymmdd[6:]) <= 31
+
+
+@lru_cache(maxsize=256)  # 15 kB each, and a register of patients has 20,000 of them
 def writings(yyyymmdd: str) -> frozenset[bytes]:
     """The folded writings of one date; none where it is no date of eight digits.
 
     Year, month, day and day, month, year (also month, day, year) with ``- / .`` or a space, with and without leading
     zeros, with a two-digit year (day first), without separators (eight digits), and with French and English months.
     """
-    if not re.fullmatch(r"\d{8}", yyyymmdd) or not 1 <= int(yyyymmdd[4:6]) <= 12 or not 1 <= int(yyyymmdd[6:]) <= 31:
+    if not is_day(yyyymmdd):
         return frozenset()
     year, month, day = yyyymmdd[:4].encode(), yyyymmdd[4:6].encode(), yyyymmdd[6:].encode()
     days, months = {day, day.lstrip(b"0")}, {month, month.lstrip(b"0")}
@@ -62,7 +67,8 @@ def stands(before: bytes, writing: bytes, after: bytes) -> bool:
 
 def occurrences(yyyymmdd: str, folded: bytes) -> int:
     """How often a date stands in a folded text, in any of its writings."""
-    if yyyymmdd[2:4].encode() not in folded:
+    year = yyyymmdd[:4].encode()
+    if year not in folded and not any(separator + year[2:] in folded for separator in (b"-", b"/", b".")):
         return 0
     spans = set()
     for writing in writings(yyyymmdd):

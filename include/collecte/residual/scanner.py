@@ -190,7 +190,7 @@ class Scanner:
     def _found(self, about: _About, view: _View, *, pixel: bool = False) -> list[tuple[IdentifierKind, int]]:
         """The hits of a view that stand up: each kind and where it ends, overlapping ones of a kind taken as one."""
         engines = [self._engine("pixels" if pixel else "narrow")]
-        if not pixel and _TWO_BYTES.search(view.data):
+        if not pixel and b"\0" in view.data and _TWO_BYTES.search(view.data):
             engines.append(self._engine("wide"))
         if about.born:
             engines.append(self._dates(about.born))

@@ -6,8 +6,10 @@ as one row. Rows count from 1, the header included.
 
 import codecs
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from collecte.residual.pieces import CHUNK_BYTES
@@ -41,6 +43,7 @@ _MARKS = (
 )
 #: What stands in no text: controls other than tab, line breaks and form feed.
 _CONTROLS = re.compile(rb"[\0-\x08\x0b\x0e-\x1f\x7f]")
+_LINE_END = re.compile(rb"\n")
 _HEAD_BYTES = 4096
 _PSEUDONYM = re.compile(rb"(?<![a-z0-9])sub-[a-z2-7]{16}(?![a-z0-9])")
 #: A record longer than this is cut: bounded memory, at the price of a birth date that stands far from its pseudonym.
@@ -48,7 +51,7 @@ _LONGEST_RECORD = 8 * CHUNK_BYTES
 _OVERLAP = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     """Whole records. ``first_row`` is the number of the first."""
 
@@ -57,18 +60,31 @@ class Block:
 
     def row(self, offset: int) -> int:
         """The row of the byte at ``offset``."""
-        return self.first_row + _ends(self.data[:offset])
+        return self.first_row + bisect_left(self._ends, offset)
 
     def records(self) -> Iterator[bytes]:
         """The records, each with its line breaks."""
-        record = b""
+        record: list[bytes] = []
+        quotes = 0
         for line in self.data.split(b"\n"):
-            record += line + b"\n"
-            if record.count(b'"') % 2 == 0:
-                yield record
-                record = b""
+            record.append(line + b"\n")
+            quotes += line.count(b'"')
+            if quotes % 2 == 0:
+                yield b"".join(record)
+                record, quotes = [], 0
         if record:
-            yield record
+            yield b"".join(record)
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Where its records end, worked out where something was found: hits may be as many as records."""
+        found: list[int] = []
+        at = 0
+        for index, part in enumerate(self.data.split(b'"')):
+            if index % 2 == 0:
+                found += [at + match.start() for match in _LINE_END.finditer(part)]
+            at += len(part) + 1
+        return found
 
 
 def is_text(path: Path) -> bool:

@@ -95,7 +95,7 @@ def _write(connection: sqlite3.Connection, identifiers: Iterable[Identifier]) ->
         connection.execute(table)
     for identifier in identifiers:
         if identifier.kind is IdentifierKind.BIRTH_DATE:
-            if identifier.subject and dates.writings(identifier.value):
+            if identifier.subject and dates.is_day(identifier.value):
                 row = (identifier.subject, identifier.value)
                 connection.execute("INSERT OR IGNORE INTO birth VALUES (?, ?)", row)
             continue

@@ -27,6 +27,9 @@ _MOST_TELLING_FIRST = (
     IdentifierKind.ID,
 )
 
+#: The accents of European languages, which leave nothing but ASCII of most texts. (U+034F is none.)
+_ACCENTS = re.compile("[\u0300-\u034e\u0350-\u036f]+")
+
 _WORDS = Path(__file__).parent / "rules" / "header_words.csv"
 
 
@@ -131,6 +134,7 @@ def announced(header: str) -> IdentifierKind | None:
     return next((kind for kind in _MOST_TELLING_FIRST if tokens & words[kind.value]), None)
 
 
+@cache
 def common_words() -> frozenset[str]:
     """Words of addresses and names that tell nobody apart (``avenue``, ``von``)."""
     return _header_words()["street"] | _header_words()["particle"]
@@ -140,8 +144,8 @@ def plain(text: str) -> str:
     """Text without case and accents."""
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
+    decomposed = _ACCENTS.sub("", unicodedata.normalize("NFKD", text).casefold())
+    return decomposed if decomposed.isascii() else "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
 def _planned(number: int, header: str, order: int | None, rules: TableRules) -> Planned:

@@ -25,6 +25,7 @@ _SHORTEST_NAME, _SHORTEST_ID, _SHORTEST_STREET = 3, 4, 5
 _SHORTEST_INSIDE = 5
 _SHORTEST_DIRECT = 6
 
+_WORDS = re.compile(r"[^\W_]+")
 _NINE_DIGITS = re.compile(r"(?:\d\D{0,3}){8}\d")
 _EMAIL = re.compile(r"[^\s@<>,;:()\[\]]+@[^\s@<>,;:()\[\]]+\.[a-z]{2,}", re.IGNORECASE)
 _PHONE = re.compile(r"(?<!\d)(?<!\d\.)(?:\+33|0033|\(\+33\)|0)\s?(?:\(0\)\s?)?[1-9](?:[\s.\-/]?\d{2}){4}(?!\.?\d)")
@@ -87,7 +88,7 @@ def names_somebody(text: str, row: frozenset[str], table: Known) -> bool:
     folded = plain(bare)
     if holds_date(folded) or _TITLE.search(bare):
         return True
-    words = re.findall(r"[^\W_]+", folded)
+    words = _WORDS.findall(folded)
     whole = "".join(words)
     return (
         _joined(words, row, table.forms)
@@ -109,18 +110,18 @@ def forms(identifiers: Iterable[Identifier]) -> frozenset[str]:
     """The word forms by which identifiers are known in a text: folded, names and addresses by their parts as well."""
     found: set[str] = set()
     for identifier in identifiers:
-        words = re.findall(r"[^\W_]+", plain(_visible(identifier.value)))
+        words = _WORDS.findall(plain(_visible(identifier.value)))
         match identifier.kind:
             case IdentifierKind.NAME:
-                found |= {word for word in words if len(word) >= _SHORTEST_NAME} - common_words()
+                found.update(word for word in words if len(word) >= _SHORTEST_NAME and word not in common_words())
             case IdentifierKind.ADDRESS:
-                found |= {
-                    word for word in words if len(word) >= _SHORTEST_STREET and not word.isdigit()
-                } - common_words()
+                long = (word for word in words if len(word) >= _SHORTEST_STREET and not word.isdigit())
+                found.update(word for word in long if word not in common_words())
             case IdentifierKind.BIRTH_DATE:
                 continue
             case _:
-                found |= {"".join(words)} if len("".join(words)) >= _SHORTEST_ID else set()
+                if len(whole := "".join(words)) >= _SHORTEST_ID:
+                    found.add(whole)
     return frozenset(found)
 
 
@@ -150,4 +151,7 @@ def _visible(text: str) -> str:
     """NFKC, without characters that show nothing (a zero-width space inside a number)."""
     if text.isascii():
         return text
-    return "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
+    composed = unicodedata.normalize("NFKC", text)
+    if composed.isprintable():  # as nothing of category Cf is
+        return composed
+    return "".join(c for c in composed if unicodedata.category(c) != "Cf")
