@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import update
 
 from collecte import steps
-from collecte.catalogue import DeliveryRow, deliveries_of, ensure_centre, tables
+from collecte.catalogue import DeliveryRow, deliveries_of, ensure_centre, open_folder, tables
 from collecte.errors import NeedsPerson, Retry
 from collecte.steps import Site
 from collecte.transport import Endpoint
@@ -62,6 +62,20 @@ def test_a_folder_that_grows_after_its_collection_makes_a_second_delivery(world:
     assert by_delivery(site) == {"d0001": {"accepted": 1}, "d0002": {"accepted": 1}}
     assert len(images_in_bucket(world, "d0002")) == 1
     assert_sound(site)
+
+
+def test_deliveries_get_their_numbers_in_the_order_in_which_they_came_whatever_their_names(world: World) -> None:
+    """So that found again, after the catalogue was lost and put back, they get the numbers that they had."""
+    for day, folder in enumerate(("lot c", "lot a", "lot b"), 1):
+        lay(drop(world) / folder, {f"IM{n}": image(MARCHEMALLE, 10 * day + n) for n in (1, 2)})
+        times = (1_600_000_000 - day * 86_400, 1_700_000_000 + day * 86_400)  # one older than all, one of the day
+        for path, at in zip(sorted((drop(world) / folder).iterdir()), (times[1], times[0], times[1]), strict=True):
+            os.utime(path, (at, at))
+    site = world.site("arvel")
+    steps.find(site)
+    with site.catalogue.transaction() as connection:
+        rows = deliveries_of(connection, ensure_centre(connection, "demo", "arvel"))
+    assert [open_folder(site.keys, row) for row in rows] == ["lot c", "lot a", "lot b"]
 
 
 def test_loose_files_make_one_delivery_a_day_and_what_we_wrote_is_never_collected(world: World) -> None:

@@ -117,10 +117,17 @@ def look(site: Site, register: Register | None = None) -> list[Seen]:
         # An object store shows whole files only, and stamps their times itself.
         store = endpoint.conn_type == "aws"
         clock = source.clock_offset() if store else None
-        there = deliveries(source.entries())
+        # In the order in which they came, as far as their times tell: found again after a restore of the catalogue,
+        # most get the number that they had.
+        there = sorted(deliveries(source.entries()), key=_newest)
         seen = [_look_at(site, source, deposit, clock, store, register) for deposit in there]
     _forget_absent(site, there)
     return [each for each in seen if each]
+
+
+def _newest(deposit: Deposit) -> int:
+    """When the last of a deposit was written (ns since 1970)."""
+    return max(entry.mtime_ns for entry in (*deposit.entries, *(refusal.entry for refusal in deposit.refusals)))
 
 
 def _forget_absent(site: Site, there: Iterable[Deposit]) -> None:
