@@ -4,7 +4,8 @@
 one again, press *Trigger*, open *Advanced Options* and fill in *Partition Key*. What is proved already is not sent.
 
 **Green** means: every object of the batch is in the bucket under its own SHA-256, by the server's own check or by
-reading it back; the batch's manifest was written last; each object has a receipt in the catalogue.
+reading it back; the batch's manifest was written last; each object has a receipt in the catalogue; the coordinator's
+report says that it was sent.
 
 | red task | what it means | press |
 |---|---|---|
@@ -12,6 +13,7 @@ reading it back; the batch's manifest was written last; each object has a receip
 | ship | the bucket refuses us, or the connection was lost five times; what arrived is not sent again | *Clear* |
 | ship, *differs* | another object has a name of ours, and is not overwritten: find out who wrote it | nothing |
 | commit_shipment | an object lacks its proof | *Clear* `ship`, with its downstream |
+| report | the folder of reports is full, or refuses us; the batch is shipped all the same | *Clear* |
 """
 
 from airflow.sdk import DAG, PartitionedAssetTimetable
@@ -54,7 +56,12 @@ def ship_hdh(challenge: Challenge) -> DAG:
             centre, delivery = ids.read_partition_key(dag_run.partition_key)
             return tell("Shipment complete", steps.commit_shipment(site(challenge.id, centre), delivery))
 
-        ship.expand(ref=plan_ship()) >> commit_shipment()
+        @step
+        def report(dag_run=None):
+            centre, delivery = ids.read_partition_key(dag_run.partition_key)
+            return tell("Report written anew", steps.report(site(challenge.id, centre), delivery))
+
+        ship.expand(ref=plan_ship()) >> commit_shipment() >> report()
     return dag
 
 

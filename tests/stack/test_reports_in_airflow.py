@@ -204,6 +204,19 @@ def test_the_report_is_shown_to_whom_is_logged_in_and_refused_to_others(running:
     assert outside.status_code == 404
 
 
+def test_the_report_says_that_the_delivery_was_sent_once_it_was(running: Stack, runs: Runs) -> None:
+    until = time.monotonic() + _PATIENCE_S
+    with Airflow(running) as airflow:
+        while not (shipping := [run for run in airflow.runs(SHIP) if (run.key or "").startswith("corvane/")]):
+            assert time.monotonic() < until, "nothing was shipped"
+            time.sleep(0.5)
+        (run,) = airflow.wait(shipping, lambda said: None, _PATIENCE_S)
+
+    assert run.state == "success"
+    page = running.state / "reports" / "demo" / str(run.key) / "report.html"
+    assert "envoyé au HDH" in page.read_text("utf-8")
+
+
 def test_coordinator_and_centre_have_their_mail_and_the_centre_its_feedback(running: Stack, runs: Runs) -> None:
     about = _mails_of_corvane(running)
     returned = running.state / "sftp" / "corvane" / "depot" / "retour"
