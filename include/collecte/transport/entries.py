@@ -100,7 +100,7 @@ class Source(Protocol):
         ...
 
 
-def sha256_of(content: BinaryIO) -> str:
+def sha256_of_stream(content: BinaryIO) -> str:
     """The SHA-256 (hex) of what is to be written; ``content`` is at its start again then."""
     hashed = hashlib.sha256()
     while data := content.read(1024 * 1024):

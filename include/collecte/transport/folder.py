@@ -21,7 +21,7 @@ from collecte.transport.entries import (
     Want,
     came_back_changed,
     leads_out,
-    sha256_of,
+    sha256_of_stream,
     sort_key,
 )
 from collecte.transport.errors import disk_errors
@@ -134,7 +134,7 @@ class _FolderSource:
 
     def write(self, path: str, content: BinaryIO) -> None:
         """See :class:`~collecte.transport.entries.Source`."""
-        sha256 = sha256_of(content)
+        sha256 = sha256_of_stream(content)
         with disk_errors(self._id):
             here, name = self._folder(path, create=True)
             try:

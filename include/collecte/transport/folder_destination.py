@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from collecte.errors import NeedsPerson
+from collecte.package import sha256_of
 from collecte.transport.connections import Endpoint
 from collecte.transport.errors import disk_errors
 from collecte.transport.items import (
@@ -23,7 +24,6 @@ from collecte.transport.items import (
     altered,
     check_key,
     raise_differing,
-    sha256_of,
 )
 from collecte.transport.parts import sync_folders
 
@@ -82,7 +82,7 @@ class _FolderDestination:
             finally:
                 part.unlink(missing_ok=True)
             sync_folders([target])
-        if sha256_of(target) != (item.sha256, item.size):
+        if sha256_of(target) != item.sha256:
             raise Differs(item.key)
         return Stored(item, None, item.sha256, "readback")
 
@@ -117,7 +117,8 @@ class _FolderDestination:
     def digest(self, key: str) -> tuple[str, int]:
         """See :class:`~collecte.transport.items.Destination`."""
         with disk_errors(self._id):
-            return sha256_of(self._present(key))
+            path = self._present(key)
+            return sha256_of(path), path.stat().st_size
 
     def _present(self, key: str) -> Path:
         path = self._at(key)

@@ -1,6 +1,5 @@
 """What is shipped and what proves it; and what each kind of destination offers. Keys are pseudonymous names of ours."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -116,10 +115,3 @@ def check_key(key: str) -> None:
     """
     if any(part in ("", ".", "..") for part in key.split("/")):
         raise Bug(f"{key!r} is no key of ours.")
-
-
-def sha256_of(path: Path) -> tuple[str, int]:
-    """SHA-256 (hex) and size (bytes) of a file of ours."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return digest, file.tell()

@@ -28,7 +28,7 @@ from collecte.transport.entries import (
     Want,
     came_back_changed,
     leads_out,
-    sha256_of,
+    sha256_of_stream,
     sort_key,
 )
 from collecte.transport.errors import code_of, s3_errors, status_of
@@ -94,8 +94,8 @@ def is_missing(error: ClientError) -> bool:
 
 
 @contextmanager
-def open_s3(endpoint: Endpoint, path: str) -> Iterator[Source]:
-    """Open the prefix ``path`` (``bucket/prefix``).
+def s3_prefix(endpoint: Endpoint, path: str) -> Iterator[tuple["S3Client", str, str]]:
+    """A client that has seen ``bucket/prefix`` answer, with the bucket and the prefix (``some/prefix/`` or empty).
 
     Raises:
         NeedsPerson: the key is refused, or the bucket is not there.
@@ -106,9 +106,16 @@ def open_s3(endpoint: Endpoint, path: str) -> Iterator[Source]:
     try:
         with s3_errors(endpoint.id):
             client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
-        yield _S3Source(endpoint.id, client, bucket, prefix)
+        yield client, bucket, prefix
     finally:
         client.close()
+
+
+@contextmanager
+def open_s3(endpoint: Endpoint, path: str) -> Iterator[Source]:
+    """Open ``bucket/prefix`` for reading; raises as :func:`s3_prefix`."""
+    with s3_prefix(endpoint, path) as (client, bucket, prefix):
+        yield _S3Source(endpoint.id, client, bucket, prefix)
 
 
 class _S3Source:
@@ -154,7 +161,7 @@ class _S3Source:
 
     def write(self, path: str, content: BinaryIO) -> None:
         """See :class:`~collecte.transport.entries.Source`. The SHA-256 goes along, for servers that check it."""
-        key, sha256 = self._key(path), sha256_of(content)
+        key, sha256 = self._key(path), sha256_of_stream(content)
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
         with s3_errors(self._id):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ChecksumSHA256=checksum)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from botocore.exceptions import BotoCoreError, ClientError
 
 from collecte.errors import NeedsPerson
+from collecte.package import sha256_of
 from collecte.transport.connections import Endpoint
 from collecte.transport.errors import code_of, s3_errors, status_of
 from collecte.transport.items import (
@@ -29,9 +30,8 @@ from collecte.transport.items import (
     altered,
     check_key,
     raise_differing,
-    sha256_of,
 )
-from collecte.transport.s3 import THREADS, bucket_and_prefix, is_missing, s3_client
+from collecte.transport.s3 import THREADS, is_missing, s3_prefix
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -52,14 +52,8 @@ def open_s3_destination(endpoint: Endpoint, path: str) -> Iterator[Destination]:
         NeedsPerson: the key is refused, or the bucket is not there.
         Retry: the server cannot be reached.
     """
-    client = s3_client(endpoint)
-    bucket, prefix = bucket_and_prefix(endpoint, path)
-    try:
-        with s3_errors(endpoint.id):
-            client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+    with s3_prefix(endpoint, path) as (client, bucket, prefix):
         yield _S3Destination(endpoint.id, client, bucket, prefix)
-    finally:
-        client.close()
 
 
 @dataclass(frozen=True)
@@ -191,7 +185,7 @@ class _S3Destination:
 
     def _put_whole(self, item: Item, at: _At, trusted: bool) -> str:
         """Send it in one request; the checksum that HEAD must give back (base64)."""
-        if item.source.stat().st_size != item.size or (not trusted and sha256_of(item.source)[0] != item.sha256):
+        if item.source.stat().st_size != item.size or (not trusted and sha256_of(item.source) != item.sha256):
             raise altered(item)
         checksum = _base64(item.sha256)
         with item.source.open("rb") as body:

@@ -31,7 +31,7 @@ from collecte.transport.entries import (
     Want,
     came_back_changed,
     leads_out,
-    sha256_of,
+    sha256_of_stream,
     sort_key,
 )
 from collecte.transport.errors import sftp_errors
@@ -247,7 +247,7 @@ class _SftpSource:
 
     def write(self, path: str, content: BinaryIO) -> None:
         """See :class:`~collecte.transport.entries.Source`."""
-        remote, sha256 = self._path(path), sha256_of(content)
+        remote, sha256 = self._path(path), sha256_of_stream(content)
         with sftp_errors(self._endpoint.id):
             self._run(self._write(remote, content))
             if self._run(self._digest(remote)) != sha256:
