@@ -8,6 +8,7 @@ Where it stopped is an event of the challenge's chain: proof, too, of what was r
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 
 from collecte.catalogue import (
@@ -65,16 +66,19 @@ def fixity(site: Site, at: datetime, dry_run: bool = False, night_bytes: int = N
         deliveries = {row.id: row for row in deliveries_of(connection, centre_id)}
         known = found_damaged(connection, centre_id, _DAMAGED)
         last = last_counts(connection, site.challenge.id, "fixity", _name(site)).get("last_file", 0)
-    turn = _turn(_walk(site, centre_id, last), night_bytes)
-    copies = list(_copies(site, deliveries, turn.files))
-    counts = {"files": len(turn.files), "bytes": sum(copy.size for copy in copies)}
+    before = {file.id for file in known}
+    turn = _Turn(night_bytes)
+    met: list[_Copy] = []
+    for copy in _copies(site, deliveries, turn.take(_walk(site, centre_id, last))):
+        turn.bytes += copy.size
+        if not dry_run and copy.file.id not in before and not copy.sound:
+            met.append(copy)
+    counts = {"files": turn.files, "bytes": turn.bytes}
     if dry_run:
         return Done(counts)
-    before = {file.id for file in known}
-    fresh = [copy for copy in copies if copy.file.id not in before and not copy.sound]
-    still = [copy for copy in _copies(site, deliveries, known) if not copy.sound]
-    damaged = _unpurged(site, [*still, *fresh])
-    _record(site, deliveries, [copy for copy in damaged if copy in fresh])
+    met += [copy for copy in _copies(site, deliveries, known) if not copy.sound]
+    damaged = _unpurged(site, met)
+    _record(site, deliveries, [copy for copy in damaged if copy.file.id not in before])
     if turn.files:
         with site.catalogue.transaction() as connection:
             told = {**counts, "damaged": len(damaged), "last_file": turn.last}
@@ -98,24 +102,27 @@ def _walk(site: Site, centre_id: int, last: int) -> Iterator[FileRow]:
         last = rows[-1].id
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Turn:
-    """The files of a night, and the id of the last of them; 0 where the next night begins with the first again."""
+    """The files of a night, as many as go into ``night_bytes``, one at least: how many were taken, the bytes of their
+    copies, and the id of the last; 0 where the next night begins with the first again.
+    """
 
-    files: Sequence[FileRow]
-    last: int
+    night_bytes: int
+    files: int = 0
+    bytes: int = 0
+    last: int = 0
 
-
-def _turn(files: Iterable[FileRow], night_bytes: int) -> _Turn:
-    """As many files as go into so many bytes, one at least."""
-    taken: list[FileRow] = []
-    size = 0
-    for file in files:
-        size += file.size + (file.safe_size or 0)
-        if taken and size > night_bytes:
-            return _Turn(taken, taken[-1].id)
-        taken.append(file)
-    return _Turn(taken, 0)
+    def take(self, files: Iterable[FileRow]) -> Iterator[FileRow]:
+        """The files whose turn it is, one by one: a night's may be a million."""
+        size = at = 0
+        for file in files:
+            size += file.size + (file.safe_size or 0)
+            if self.files and size > self.night_bytes:
+                self.last = at
+                return
+            self.files, at = self.files + 1, file.id
+            yield file
 
 
 def _copies(site: Site, deliveries: Mapping[int, DeliveryRow], files: Iterable[FileRow]) -> Iterator[_Copy]:
@@ -136,13 +143,10 @@ def _unpurged(site: Site, copies: Sequence[_Copy]) -> list[_Copy]:
         centre_id = ensure_centre(connection, site.challenge.id, site.centre.id)
         deliveries = {row.id: row for row in deliveries_of(connection, centre_id)}
         first = min(copy.file.id for copy in copies) - 1
-    files: dict[int, FileRow] = {}
-    last = max(copy.file.id for copy in copies)
-    for file in _walk(site, centre_id, first):
-        if file.id > last:
-            break
-        files[file.id] = file
-    held = {(copy.file.id, copy.path) for copy in _copies(site, deliveries, files.values())}
+    ids = {copy.file.id for copy in copies}
+    last = max(ids)
+    until = takewhile(lambda file: file.id <= last, _walk(site, centre_id, first))
+    held = {(c.file.id, c.path) for c in _copies(site, deliveries, (file for file in until if file.id in ids))}
     return [copy for copy in copies if (copy.file.id, copy.path) in held]
 
 
