@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from collecte_airflow import metrics
+from tests.http_servers import serving
 
 HOME = Path(__file__).resolve().parents[2]
 
@@ -122,17 +123,14 @@ def receiver() -> Iterator[Receiver]:
         while packet := udp.recv(65536):
             received.packets.append(packet.decode())
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server, socket.socket(type=socket.SOCK_DGRAM) as udp:
+    with serving(Handler) as port, socket.socket(type=socket.SOCK_DGRAM) as udp:
         udp.bind(("127.0.0.1", 0))
-        received = Receiver(f"http://127.0.0.1:{server.server_port}", udp.getsockname()[1])
-        threads = [threading.Thread(target=target) for target in (server.serve_forever, listen)]
-        for thread in threads:
-            thread.start()
+        received = Receiver(f"http://127.0.0.1:{port}", udp.getsockname()[1])
+        thread = threading.Thread(target=listen)
+        thread.start()
         yield received
         udp.sendto(b"", udp.getsockname())
-        server.shutdown()
-        for thread in threads:
-            thread.join()
+        thread.join()
 
 
 RunTask = Callable[..., list[dict[str, Any]]]

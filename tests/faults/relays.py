@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.http_servers import QuietHandler, serving
 
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
 _TIMES = re.compile(rb"(?<=<LastModified>)[^<]+")
@@ -57,25 +58,12 @@ def http_relay(to: int, **habits: object) -> Iterator[HttpRelay]:
     class Handler(_Handler):
         relay = state
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    state.port = int(server.server_address[1])
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(Handler) as state.port:
         yield state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(QuietHandler):
     relay: HttpRelay
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
     def _any(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

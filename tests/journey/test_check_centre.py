@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import asyncssh
@@ -20,6 +19,7 @@ from collecte.steps import Check
 from demo.deliveries import deposit
 from demo.openssh import openssh
 from demo.servers import free_ports, make_key
+from tests.http_servers import QuietHandler, serving
 from tests.journey.conftest import World
 
 _ALL = {"connection", "reachable", "server key", "login", "read", "write", "clock", "agreement", "landing"}
@@ -235,14 +235,10 @@ def test_an_sftp_server_whose_clock_is_a_day_behind(world: World, tmp_path: Path
     assert not list((world.folder / "sftp" / "arvel" / "depot" / "retour").iterdir())
 
 
-class _StoreOfTomorrow(BaseHTTPRequestHandler):
+class _StoreOfTomorrow(QuietHandler):
     """As much of an object store as a check asks for, an hour ahead."""
 
-    protocol_version = "HTTP/1.1"
     objects: dict[str, bytes]
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         return super().date_time_string(datetime.now(UTC).timestamp() + 3600)
@@ -256,6 +252,10 @@ class _StoreOfTomorrow(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def do_GET(self) -> None:
+        asked = self.path.split("/", 2)[-1].partition("?")[0]
+        if asked in self.objects:
+            self._answer(self.objects[asked], Last_Modified="Thu, 01 Jan 2026 00:00:00 GMT")
+            return
         items = "".join(
             f"<Contents><Key>{key}</Key><Size>{len(data)}</Size><LastModified>2026-01-01T00:00:00Z</LastModified>"
             "</Contents>"
@@ -278,16 +278,9 @@ class _StoreOfTomorrow(BaseHTTPRequestHandler):
 
 def test_an_object_store_tells_its_clock_in_each_reply(world: World) -> None:
     handler = type("Handler", (_StoreOfTomorrow,), {"objects": {}})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        _change(world, "demo_s3_belcombe", extra={"endpoint_url": f"http://127.0.0.1:{server.server_port}"})
+    with serving(handler) as port:
+        _change(world, "demo_s3_belcombe", extra={"endpoint_url": f"http://127.0.0.1:{port}"})
         checks = _checked(world, "belcombe")
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
     _fails_alone(checks, "clock", "CHECK-CLOCK-APART")
     assert "ahead" in checks["clock"].seen
 

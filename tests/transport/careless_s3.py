@@ -2,16 +2,15 @@
 
 import hashlib
 import re
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 from collecte.transport import Endpoint
+from tests.http_servers import QuietHandler, serving
 
 
 @dataclass
@@ -36,26 +35,14 @@ def careless_s3(**habits: object) -> Iterator[Careless]:
     class Handler(_Handler):
         state = careless
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    url = f"http://127.0.0.1:{server.server_address[1]}"
-    careless.endpoint = Endpoint("careless_test", "aws", login="AK", password="SK", extra={"endpoint_url": url})
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(Handler) as port:
+        extra = {"endpoint_url": f"http://127.0.0.1:{port}"}
+        careless.endpoint = Endpoint("careless_test", "aws", login="AK", password="SK", extra=extra)
         yield careless
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(QuietHandler):
     state: Careless
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
     def _parts(self) -> tuple[str, dict[str, list[str]]]:
         url = urlsplit(self.path)
