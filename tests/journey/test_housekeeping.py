@@ -220,6 +220,23 @@ def test_two_nights_at_once_record_a_removal_once(shipped: World) -> None:
     assert_sound(site)
 
 
+def test_a_disk_that_is_not_mounted_is_said_and_nothing_of_it_is_recorded_as_gone_or_damaged(shipped: World) -> None:
+    site, landing, away = shipped.site("arvel"), shipped.folder / "landing", shipped.folder / "away"
+    before = landed(site)
+    landing.rename(away)
+    landing.mkdir()
+    with pytest.raises(NeedsPerson, match=r"Landing has no folder of d0001.* mount the disk"):
+        purge(site, after(LANDING_DAYS + 1))
+    with pytest.raises(NeedsPerson, match=r"The zone landing holds nothing of demo.* mount the disk"):
+        fixity(site, after(1))
+    assert "COPY-DAMAGED" not in findings(site)
+    landing.rmdir()
+    away.rename(landing)
+    assert landed(site) == before
+    assert purge(site, after(LANDING_DAYS + 1)).counts["files"] == 3
+    assert_sound(site)
+
+
 def test_a_damaged_copy_is_named_each_night_until_it_is_mended_and_never_overwritten(shipped: World) -> None:
     site = shipped.site("arvel")
     nights = [fixity(site, after(0), night_bytes=1).counts["files"] for _ in range(3)]

@@ -72,6 +72,7 @@ def fixity(site: Site, at: datetime, dry_run: bool = False, night_bytes: int = N
     for copy in _copies(site, deliveries, turn.take(_walk(site, centre_id, last))):
         turn.bytes += copy.size
         if not dry_run and copy.file.id not in before and not copy.sound:
+            _require_mounted(site, copy)
             met.append(copy)
     counts = {"files": turn.files, "bytes": turn.bytes}
     if dry_run:
@@ -86,6 +87,20 @@ def fixity(site: Site, at: datetime, dry_run: bool = False, night_bytes: int = N
     if damaged:
         raise _told(damaged)
     return Done(counts)
+
+
+def _require_mounted(site: Site, copy: _Copy) -> None:
+    """A disk that is not mounted damages no file.
+
+    Raises:
+        NeedsPerson: the copy's zone has no folder of the challenge.
+    """
+    root = site.landing if copy.zone == "landing" else site.curated
+    if not (root / site.challenge.id).is_dir():
+        raise NeedsPerson(
+            f"The zone {copy.zone} holds nothing of {site.challenge.id}; no copy is recorded as damaged.",
+            f"mount the disk of {copy.zone}, then clear the task.",
+        )
 
 
 def _name(site: Site) -> str:

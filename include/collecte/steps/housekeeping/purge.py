@@ -53,7 +53,7 @@ def purge(site: Site, at: datetime, dry_run: bool = False) -> Done:
     ``files`` and their ``bytes`` (as received), of them ``expired`` out of quarantine; ``leftovers`` of dead attempts.
 
     Raises:
-        NeedsPerson: a file cannot be removed; it stays on record.
+        NeedsPerson: a file cannot be removed, or landing is not mounted; what is there stays on record.
     """
     with site.catalogue.transaction() as connection:
         centre_id = ensure_centre(connection, site.challenge.id, site.centre.id)
@@ -107,11 +107,25 @@ def _purge(site: Site, delivery: DeliveryRow, at: datetime, expiring: frozenset[
     counts = {"files": len(due), "bytes": sum(file.size for file in due), "leftovers": len(leftovers)}
     if dry_run or not (due or leftovers):
         return counts
+    _require_there(delivery, folder, due)
     places = [folder / str(file.landing) for file in due]
     absent = sum(not path.exists() for path in places)
     _remove(delivery, folder, [*places, *leftovers])
     _record(site, delivery, due, {**counts, "already_gone": absent})
     return counts
+
+
+def _require_there(delivery: DeliveryRow, folder: Path, due: Sequence[FileRow]) -> None:
+    """On a disk that is not mounted nothing lies, and nothing of it is gone. A delivery's own folder is never removed.
+
+    Raises:
+        NeedsPerson: the folder is not there, and files are on record in it.
+    """
+    if due and not folder.is_dir():
+        raise NeedsPerson(
+            f"Landing has no folder of {delivery.label}, where {len(due)} files are on record; they stay so.",
+            "mount the disk of landing, then clear the task. Where somebody removed the folder, make an empty one.",
+        )
 
 
 def _due(files: Sequence[FileRow], over: frozenset[str], expiring: frozenset[int], whole: bool) -> list[FileRow]:
