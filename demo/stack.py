@@ -47,6 +47,15 @@ AIRFLOW: Mapping[str, tuple[str, ...]] = {
     "dag-processor": ("dag-processor",),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
+_DATA = frozenset(f"COLLECTE_{name}" for name in ("CATALOGUE", "CONNECTIONS", "CURATED", "KEYS_DEMO", "LANDING"))
+#: Settings that a component does without. The API server shows reports, the DAG processor reads DAG files and mails
+#: what became of their runs: neither sees keys, catalogue or a centre's data.
+WITHOUT: Mapping[str, frozenset[str]] = {
+    "api-server": _DATA
+    | {"AIRFLOW__SECRETS__BACKEND", "AIRFLOW__SECRETS__BACKEND_KWARGS"}
+    | {"COLLECTE_CHALLENGES", "COLLECTE_ON_CALL", "COLLECTE_SMTP"},
+    "dag-processor": _DATA | {"COLLECTE_REPORTS"},
+}
 _PATIENCE_S = 180.0
 
 
@@ -346,7 +355,8 @@ def _servers(stack: Stack, s3: servers.S3Server) -> list[tuple[str, list[str]]]:
 
 def _start(stack: Stack, name: str, command: list[str]) -> Stack:
     """Start one component and record its session at once, so that whatever happens next it can be ended."""
-    environment = stack.environment
+    without = WITHOUT.get(name, frozenset())
+    environment = {setting: value for setting, value in stack.environment.items() if setting not in without}
     if SFTP_CENTRES.get(name.removeprefix("sftp-")) == "password":
         environment["DEMO_SFTP_PASSWORD"] = _secrets(stack.state)[name.removeprefix("sftp-")]
     session = processes.start(name, command, _log(stack, name), environment, HOME)

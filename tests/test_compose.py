@@ -54,9 +54,11 @@ def test_the_compose_file_keeps_the_schema() -> None:
 def test_its_settings_have_the_names_of_the_local_stack(
     compose: Mapping[str, Any], service: str, tmp_path: Path
 ) -> None:
-    local = stack.settings_of(stack.Stack(tmp_path, tmp_path, {"airflow": 1}))
+    """Also those that it does without, there and here."""
+    local = set(stack.settings_of(stack.Stack(tmp_path, tmp_path, {"airflow": 1})))
 
-    assert _names(compose["services"][service]["environment"]) - CELERY == set(local)
+    assert stack.WITHOUT.get(service, set()) <= local
+    assert _names(compose["services"][service]["environment"]) - CELERY == local - stack.WITHOUT.get(service, set())
 
 
 def test_no_secret_stands_in_it(compose: Mapping[str, Any]) -> None:
@@ -77,6 +79,8 @@ def test_each_secret_that_is_read_is_mounted_and_made(compose: Mapping[str, Any]
         read = set(re.findall(r"/run/secrets/([a-z0-9_.]+[a-z0-9])", text))
         mounted = set(service.get("secrets", ()))
         assert read <= mounted, f"{name} reads {read - mounted}, which is not mounted"
+        if name in AIRFLOW:
+            assert mounted <= read, f"{name} does not read {mounted - read}"
     made = {path.name for path in secrets.iterdir()}
     for name, where in compose["secrets"].items():
         assert Path(where["file"]) == Path(".collecte/secrets") / name
