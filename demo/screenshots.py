@@ -6,22 +6,19 @@ Chromium, which no wheel carries.
 """
 
 import argparse
-import shutil
 import sys
 from pathlib import Path
 from urllib.parse import quote
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from demo import stack as local
 from demo.airflow import Airflow, Run
+from demo.browser import chromium, log_in
+from demo.servers import DidNotStart
 from demo.stack import HOME, Stack, StackError
 
 FOLDER = HOME / "docs" / "images"
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
 _COLLECT, _SHIP = "collect__demo__corvane", "ship_hdh__demo"
 _SIZE = {"width": 1400, "height": 860}
 
@@ -30,45 +27,36 @@ def take(stack: Stack, folder: Path) -> list[Path]:
     """Take every picture of a running stack on which the demonstration was played.
 
     Raises:
-        StackError: it was not played there, or the machine has no Chromium.
+        StackError: it was not played there.
+        DidNotStart: the machine has no Chromium.
     """
-    chromium = shutil.which("chromium")
     feedback = sorted((stack.state / "sftp" / "corvane" / "depot" / "retour").glob("*/*.html"))
-    if not chromium or not feedback:
-        raise StackError("Pictures need Chromium and a demonstration that was played: `make demo`.")
+    if not feedback:
+        raise StackError("Pictures need a demonstration that was played: `make demo`.")
     folder.mkdir(parents=True, exist_ok=True)
     with Airflow(stack) as airflow:
         collected = next(run for run in airflow.runs(_COLLECT) if run.state == "success")
         (failed,) = airflow.wait([airflow.trigger(_SHIP)], lambda said: None, 120)
         delivery = _delivery(airflow, collected)
     report = f"/collecte/reports/demo/corvane/{delivery}/report.html"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS.split())
+    with chromium() as browser:
         page = browser.new_context(viewport=_SIZE, color_scheme="light").new_page()  # type: ignore[arg-type]
         page.set_default_timeout(60_000)
-        _log_in(page, stack)
-        taken = [
+        page.goto(stack.url)
+        log_in(page, stack)
+        page.get_by_text("Dags").first.wait_for()
+        return [
             _shot(page, folder / "dags.png", f"{stack.url}/dags", "Collect · Demonstration"),
             _shot(page, folder / "run.png", f"{stack.url}{_run(collected)}", "make_safe"),
             _shot(page, folder / "failed-task.png", _what_to_press(stack, failed), "What to press"),
             _shot(page, folder / "report.png", f"{stack.url}{report}", "Institut inventé de Corvane", whole=True),
             _shot(page, folder / "feedback.png", feedback[0].as_uri(), "Corvane", whole=True),
         ]
-        browser.close()
-    return taken
 
 
 def _delivery(airflow: Airflow, run: Run) -> str:
     """The delivery that a run of *Collect* reported on: the label of its mapped task."""
     return next(str(task["rendered_map_index"]) for task in airflow.tasks(run) if task["task_id"] == "report")
-
-
-def _log_in(page: Page, stack: Stack) -> None:
-    page.goto(stack.url)
-    page.fill("input[name=username]", stack.user)
-    page.fill("input[name=password]", stack.password)
-    page.click("button[type=submit]")
-    page.get_by_text("Dags").first.wait_for()
 
 
 def _run(run: Run) -> str:
@@ -95,7 +83,7 @@ def main(state: Path, folder: Path) -> int:
         return 1
     try:
         taken = take(stack, folder)
-    except StackError as error:
+    except (StackError, DidNotStart) as error:
         print(error, file=sys.stderr)
         return 1
     print("\n".join(map(str, taken)))

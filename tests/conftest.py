@@ -6,10 +6,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from demo.servers import S3Server, SftpServer, s3_server, sftp_server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 _NEEDS = "needs "
 
@@ -66,3 +70,12 @@ def sftp(tmp_path: Path) -> Iterator[Callable[..., SftpServer]]:
             return running.enter_context(sftp_server(root, tmp_path / f"sftp-state-{count}", **options))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """A Chromium without a window, for tests that bear ``needs("chromium")``; it ends before another file begins."""
+    from demo.browser import chromium  # of no use to the other tests
+
+    with chromium() as running:
+        yield running

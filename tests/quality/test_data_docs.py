@@ -4,13 +4,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from collecte.quality import data_docs, load_suites, validate
 from tests.quality.conftest import IMAGE, TABLE, challenge
@@ -135,15 +135,6 @@ def test_another_process_on_another_day_makes_the_same_page(facts: Facts, tmp_pa
         timeout=120,
     )
     assert ran.stdout == expected
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
-        yield browser
-        browser.close()
 
 
 @pytest.mark.needs("chromium")

@@ -1,27 +1,14 @@
 """The pages in a real browser, opened as files, with scripts off."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from collecte.report import coordinator_page, feedback_page
 from tests.report.builders import feedback, report
 
 pytestmark = pytest.mark.needs("chromium")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS.split())
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

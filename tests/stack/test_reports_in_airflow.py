@@ -13,9 +13,10 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from demo.airflow import Airflow, Run
+from demo.browser import log_in
 from demo.deliveries import LECHANTEUX, ct_slice
 from demo.mail import mails
 from demo.stack import Stack
@@ -23,10 +24,6 @@ from demo.stack import Stack
 pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(420)]
 
 COLLECT, SHIP, CHECK = "collect__demo__corvane", "ship_hdh__demo", "check_centre__demo"
-FLAGS = (
-    "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync"
-)
 _PATIENCE_S = 240.0
 
 
@@ -73,22 +70,12 @@ def _client(stack: Stack) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS.split())
-        yield chromium
-        chromium.close()
-
-
 def _visit(browser: Browser, stack: Stack, path: str) -> Page:
     """A page, asked for by somebody who has to log in first."""
     page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
     page.set_default_timeout(60_000)
     page.goto(f"{stack.url}{path}")
-    page.fill("input[name=username]", stack.user)
-    page.fill("input[name=password]", stack.password)
-    page.click("button[type=submit]")
+    log_in(page, stack)
     return page
 
 
