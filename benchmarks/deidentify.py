@@ -7,7 +7,6 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,11 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
 from benchmarks._measure import Row, medians
-from collecte.challenge import Challenge
+from collecte.challenge import load
 from collecte.formats import Context, dicom
 from collecte.keys import Keys
 from collecte.pseudonym import Pseudonymiser
+from collecte.settings import HOME
 
 #: Slices of 512 × 512 pixels, 0.5 MB each, with the header of a real scanner.
 SLICES = 200
@@ -118,43 +118,8 @@ def _bundled() -> list[Path]:
 
 
 def _context() -> Context:
-    contact = {"name": "bench", "email": "bench@exemple.invalid"}
-    days = {"start": date(2024, 1, 1), "end": date(2098, 12, 31)}
-    agreement = {
-        "reference": "bench",
-        "signed": days["start"],
-        "ends": days["end"],
-        "kinds": ["dicom"],
-        "purposes": ["challenge"],
-        "controller": "bench",
-        "legal_basis": "MR-004",
-        "authorisation": "bench",
-        "data_protection_contact": contact,
-        "patient_notice": "https://exemple.invalid/",
-        "received_as": "identifying",
-    }
-    centre = {
-        "id": "bench",
-        "name": "bench",
-        "contacts": [contact],
-        "issuer": "bench",
-        "drop": {"connection": "bench", "path": "/"},
-        "agreement": agreement,
-    }
-    challenge = Challenge.model_validate(
-        {
-            "id": "bench",
-            "title": {"fr": "banc", "en": "bench"},
-            "society": "bench",
-            "coordinator": contact,
-            "dates": {"collection": days, "competition": days, "embargo": date(2099, 1, 1)},
-            "keys": {"file": "/nowhere"},
-            "hdh": {"connection": "hdh", "path": "bench"},
-            "kinds": {"dicom": {}},
-            "centres": [centre],
-        }
-    )
-    return Context(challenge, challenge.centres[0], Pseudonymiser(Keys.new(), "bench", "bench"))
+    whole = load(HOME / "include" / "challenges" / "demo.yaml")
+    return Context(whole, whole.centres[0], Pseudonymiser(Keys.new(), "bench", "bench"))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pytest
 from collecte.challenge import Challenge
 from collecte.facts import read_facts, write_facts
 from collecte.quality.suites import FOLDER
+from tests import fictional
 
 IMAGE: dict[str, Any] = {
     "object_id": 1,
@@ -74,44 +75,8 @@ def suite_folder(tmp_path: Path) -> Callable[..., Path]:
 
 
 def challenge(**quality: Any) -> Challenge:
-    """A challenge with these thresholds."""
-    contact = {"name": "Bureau fictif", "email": "bureau@exemple.invalid"}
-    agreement = {
-        "reference": "C-1",
-        "signed": "2024-01-01",
-        "ends": "2099-01-01",
-        "kinds": ["table"],
-        "purposes": ["challenge"],
-        "controller": "Hôpital fictif",
-        "legal_basis": "MR-004",
-        "authorisation": "A-1",
-        "data_protection_contact": contact,
-        "patient_notice": "https://exemple.invalid/notice",
-        "received_as": "identifying",
-    }
-    centre = {
-        "id": "nord",
-        "name": "Hôpital fictif",
-        "contacts": [contact],
-        "issuer": "NORD",
-        "drop": {"connection": "nord", "path": "depot"},
-        "agreement": agreement,
-    }
-    return Challenge.model_validate(
-        {
-            "id": "essai",
-            "title": {"fr": "Essai", "en": "Trial"},
-            "society": "Société fictive",
-            "coordinator": contact,
-            "dates": {
-                "collection": {"start": "2024-01-01", "end": "2030-01-01"},
-                "competition": {"start": "2030-01-01", "end": "2031-01-01"},
-                "embargo": "2031-01-01",
-            },
-            "keys": {"file": "/run/secrets/keys"},
-            "hdh": {"connection": "hdh", "path": "hdh"},
-            "kinds": {"table": {"columns": [{"names": ["ipp"], "action": "pseudonym"}]}},
-            "quality": quality,
-            "centres": [centre],
-        }
-    )
+    """A challenge with these thresholds, collected until 2030."""
+    later = {"start": "2030-01-01", "end": "2031-01-01"}
+    dates = {"collection": {"start": "2024-01-01", "end": "2030-01-01"}, "competition": later, "embargo": "2031-01-01"}
+    kinds = {"table": {"columns": [{"names": ["ipp"], "action": "pseudonym"}]}}
+    return fictional.challenge(kinds, quality=quality, dates=dates)

@@ -11,64 +11,22 @@ import pydicom
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
 
-from collecte.challenge import Challenge
 from collecte.formats import Context
 from collecte.keys import Keys
 from collecte.pseudonym import Pseudonymiser
 from collecte.records import Harvest, Safe
+from tests.fictional import challenge
 
 KEYS = Keys(b"d" * 32, {"k1": b"s" * 32}, "k1", b"g" * 32)
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT_LITTLE, IMPLICIT_LITTLE = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
-_CONTACT = {"name": "Bureau fictif", "email": "bureau@exemple.invalid"}
-
-
 _LONG_VRS = frozenset(b"OB OW OF OD OL OV SQ UC UN UR UT SV UV ZZ".split())
-
-
-def challenge(received_as: str = "identifying", **rules: Any) -> Challenge:
-    """A challenge that collects DICOM under ``rules``."""
-    agreement = {
-        "reference": "C-1",
-        "signed": "2024-01-01",
-        "ends": "2099-01-01",
-        "kinds": ["dicom"],
-        "purposes": ["challenge"],
-        "controller": "CHU fictif",
-        "legal_basis": "MR-004",
-        "authorisation": "A-1",
-        "data_protection_contact": _CONTACT,
-        "patient_notice": "https://exemple.invalid/notice",
-        "received_as": received_as,
-    }
-    centre = {
-        "id": "lyon",
-        "name": "CHU fictif",
-        "contacts": [_CONTACT],
-        "issuer": "CHU",
-        "drop": {"connection": "drop", "path": "/"},
-        "agreement": agreement,
-    }
-    days = {"start": "2024-01-01", "end": "2098-12-31"}
-    return Challenge.model_validate(
-        {
-            "id": "essai",
-            "title": {"fr": "Essai", "en": "Trial"},
-            "society": "Société fictive",
-            "coordinator": _CONTACT,
-            "dates": {"collection": days, "competition": days, "embargo": "2099-01-01"},
-            "keys": {"file": "/nowhere"},
-            "hdh": {"connection": "hdh", "path": "bucket"},
-            "kinds": {"dicom": rules},
-            "centres": [centre],
-        }
-    )
 
 
 def context(received_as: str = "identifying", **rules: Any) -> Context:
     """What the four questions may know."""
-    tried = challenge(received_as, **rules)
-    return Context(tried, tried.centres[0], Pseudonymiser(KEYS, "lyon", "CHU"))
+    tried = challenge({"dicom": rules}, received_as=received_as)
+    return Context(tried, tried.centres[0], Pseudonymiser(KEYS, "nord", "NORD"))
 
 
 def slice_of(**attributes: Any) -> Dataset:

@@ -12,7 +12,7 @@ from collecte.pseudonym import Pseudonymiser
 from collecte.records import PatientRef
 from tests.formats.dicom.builders import KEYS, Maker, context, element, item, slice_of, spliced
 
-PSEUDONYMS = Pseudonymiser(KEYS, "lyon", "CHU")
+PSEUDONYMS = Pseudonymiser(KEYS, "nord", "NORD")
 SUBJECT = PSEUDONYMS.subject(PatientRef("IPP0012345")) or ""
 ALL_OFF = {"options": ()}
 
@@ -64,7 +64,7 @@ def test_text_notnull_the_subject_stands_as_name_and_identifier(make: Maker) -> 
 
 def test_patid_consistent_whatever_series_and_writing(make: Maker) -> None:
     first = make(slice_of(PatientID="IPP0012345"))
-    second = make(slice_of(PatientID=" ipp0012345 ", SeriesInstanceUID="1.2.3.5", IssuerOfPatientID="chu"))
+    second = make(slice_of(PatientID=" ipp0012345 ", SeriesInstanceUID="1.2.3.5", IssuerOfPatientID="nord"))
     other = make(slice_of(IssuerOfPatientID="CLINIQUE"))
     assert first.dataset.PatientID == second.dataset.PatientID != other.dataset.PatientID
 

@@ -18,7 +18,7 @@ def facts_of(made: Any) -> Any:
 
 
 def test_the_facts_of_a_slice(make: Maker) -> None:
-    pseudonyms = Pseudonymiser(KEYS, "lyon", "CHU")
+    pseudonyms = Pseudonymiser(KEYS, "nord", "NORD")
     shift = pseudonyms.shift(pseudonyms.subject(PatientRef("IPP0012345")) or "")
     image = slice_of(ManufacturerModelName="Lutetia 3", BodyPartExamined="HEAD", PatientAge="045Y")
     assert facts_of(make(image)) == {

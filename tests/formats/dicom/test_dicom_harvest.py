@@ -9,7 +9,7 @@ from collecte.pseudonym import Pseudonymiser
 from collecte.records import IdentifierKind, PatientRef
 from tests.formats.dicom.builders import KEYS, Maker, context, element, item, slice_of, spliced
 
-SUBJECT = Pseudonymiser(KEYS, "lyon", "CHU").subject(PatientRef("IPP0012345"))
+SUBJECT = Pseudonymiser(KEYS, "nord", "NORD").subject(PatientRef("IPP0012345"))
 
 
 def found(made: object) -> set[tuple[str, str]]:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from collecte.challenge import Challenge
 from collecte.formats import Context, table
 from collecte.keys import Keys
 from collecte.pseudonym import Pseudonymiser
 from collecte.records import Harvest, Safe
+from tests.fictional import challenge
 
 KEYS = Keys(b"c" * 32, {"k1": b"s" * 32}, "k1", b"g" * 32)
 
@@ -29,55 +29,11 @@ COLUMNS: list[dict[str, Any]] = [
     {"names": ["nom", "prenom", "naissance", "tel", "nir", "email", "adresse", "service"], "action": "drop"},
 ]
 
-_CONTACT = {"name": "Bureau fictif", "email": "bureau@exemple.invalid"}
-
-
-def challenge(columns: list[dict[str, Any]] = COLUMNS, received_as: str = "identifying", **more: Any) -> Challenge:
-    """A challenge that collects tables with ``columns``."""
-    agreement = {
-        "reference": "C-1",
-        "signed": "2024-01-01",
-        "ends": "2099-01-01",
-        "kinds": ["table"],
-        "purposes": ["challenge"],
-        "controller": "Hôpital fictif",
-        "legal_basis": "MR-004",
-        "authorisation": "A-1",
-        "data_protection_contact": _CONTACT,
-        "patient_notice": "https://exemple.invalid/notice",
-        "received_as": received_as,
-    }
-    centre = {
-        "id": "nord",
-        "name": "Hôpital fictif",
-        "contacts": [_CONTACT],
-        "issuer": "NORD",
-        "drop": {"connection": "nord", "path": "depot"},
-        "agreement": agreement,
-    }
-    return Challenge.model_validate(
-        {
-            "id": "essai",
-            "title": {"fr": "Essai", "en": "Trial"},
-            "society": "Société fictive",
-            "coordinator": _CONTACT,
-            "dates": {
-                "collection": {"start": "2024-01-01", "end": "2098-01-01"},
-                "competition": {"start": "2025-01-01", "end": "2098-01-01"},
-                "embargo": "2098-01-01",
-            },
-            "keys": {"file": "/run/secrets/keys"},
-            "hdh": {"connection": "hdh", "path": "hdh"},
-            "kinds": {"table": {"columns": columns}},
-            "centres": [centre],
-            **more,
-        }
-    )
-
 
 def context(references: Mapping[str, str] | None = None, **options: Any) -> Context:
     """What a format may know; ``references`` are the delivery's files."""
-    whole = challenge(**options)
+    columns = options.pop("columns", COLUMNS)
+    whole = challenge({"table": {"columns": columns}}, **options)
     return Context(whole, whole.centres[0], Pseudonymiser(KEYS, "nord", "NORD"), (references or {}).get)
 
 
