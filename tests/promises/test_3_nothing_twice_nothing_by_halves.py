@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from collecte import catalogue
 from collecte.catalogue.dump import canonical_dump
+from collecte.steps.housekeeping.uploads import uploads
 from collecte.zones import place
 from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, TRIBOULOT
 from tests.journey.conftest import World
@@ -46,7 +48,8 @@ def test_killed_at_ten_seeded_points_it_ends_as_an_undisturbed_run(make_world: C
 
     assert code == 1, f"{told}; the last run ended with {code}:\n{said}"  # 1: files were refused
     assert _dump(killed) == _dump(undisturbed), told
-    assert _shipped(killed) == _shipped(undisturbed), told
+    uploads(killed.site("arvel"), datetime.now(UTC), abandoned=timedelta(0))  # of a night: what a killed probe left
+    assert bucket(killed) == bucket(undisturbed), told
     assert _tree(killed) == _tree(undisturbed), told
     assert_sound(killed.site("arvel"))
 
@@ -97,11 +100,6 @@ def _run(world: World, **environment: str) -> tuple[int, str]:
 def _dump(world: World) -> list[str]:
     with world.site("arvel").catalogue.read() as connection:
         return canonical_dump(connection, "demo")
-
-
-def _shipped(world: World) -> Mapping[str, str]:
-    """Everything in the bucket but what a killed probe left: it holds nothing of a centre."""
-    return {key: sha256 for key, sha256 in bucket(world).items() if not key.startswith(".collecte-probe/")}
 
 
 def _tree(world: World) -> Mapping[str, str]:
