@@ -35,7 +35,9 @@ def _remove(site: Site, delivery: DeliveryRow, lease: Lease) -> int:
     with site.catalogue.read() as connection:
         files = files_of_delivery(connection, delivery.id)
     received = {
-        (open_path(site.keys, file), file.size, file.mtime) for file in files if file.sha256 and file.origin_id is None
+        (open_path(site.keys, file), file.size, file.mtime)
+        for file in files
+        if file.sha256 and file.landing and file.origin_id is None
     }
     removed = 0
     drop = site.centre.drop
