@@ -18,7 +18,7 @@ holds direct identifiers; the line names whom to tell.
 | accept | safe copies are no longer what was made: check the disk | *Clear* `make_safe`, with its downstream |
 | empty_drop | the drop refuses us: received files stay there | *Clear* |
 | report | the figures do not add up, or the folder of reports is full: the tab *What to press* says which | *Clear* |
-| feedback | the drop lets us not write into its folder `retour`; the delivery is accepted all the same | *Clear* |
+| feedback | the drop does not let us write into its folder `retour`; the delivery is accepted all the same | *Clear* |
 | mail | the mail server refuses us; report and feedback are written all the same | *Clear* |
 
 Nothing is done twice by clearing. Marking a task as success lets nothing pass: each step reads the catalogue.
