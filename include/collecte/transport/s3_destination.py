@@ -356,8 +356,8 @@ class _S3Destination:
         before, prefix = datetime.now(UTC) - older_than, f"{self._prefix}{_PROBE}/"
         with s3_errors(self._id):
             uploads = [upload for upload in self._uploads(prefix) if upload["Initiated"] < before]
-            for upload in uploads:
-                self._client.abort_multipart_upload(Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+            for upload in uploads:  # another challenge's night may sweep them too
+                self._abort({"Bucket": self._bucket, "Key": upload["Key"]}, upload["UploadId"])
             listed = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
             found = [each for page in listed for each in (*page.get("Versions", []), *page.get("DeleteMarkers", []))]
             keys = {each["Key"] for each in found if each["LastModified"] < before}
