@@ -1,5 +1,6 @@
 """What tests of the journey put into drops, and how they read what became of it."""
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -80,6 +81,19 @@ def bucket(world: World) -> dict[str, str]:
 
 def images_in_bucket(world: World, delivery: str) -> list[str]:
     return [key for key in bucket(world) if f"/{delivery}/" in key and key.endswith(".dcm")]
+
+
+def curated(world: World) -> dict[str, str]:
+    """Path and SHA-256 of every file in the curated zone."""
+    folder = world.folder / "curated"
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def dump(site: Site) -> list[str]:
+    """The catalogue's lines of a challenge that are a function of input and keys."""
+    with site.catalogue.read() as connection:
+        return catalogue.canonical_dump(connection, site.challenge.id)
 
 
 def findings(site: Site, label: str = "d0001") -> Counter[str]:

@@ -1,5 +1,6 @@
 """The drill: catalogue and keys are lost, and put back from their copies; what came in between is found again."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ import pydicom
 import pytest
 
 from collecte import catalogue, steps
-from collecte.catalogue import canonical_dump, files_of_delivery, subjects_of
+from collecte.catalogue import files_of_delivery, subjects_of
 from collecte.errors import NeedsPerson
 from collecte.steps import Site
 from collecte.steps.feedback import write_feedback
@@ -17,7 +18,7 @@ from collecte.steps.housekeeping.watch import watch
 from demo.deliveries import MARCHEMALLE, TRIBOULOT
 from demo.servers import S3Server
 from tests.journey.conftest import World
-from tests.journey.drops import assert_sound, bucket, by_delivery, drop, ends, image, lay
+from tests.journey.drops import assert_sound, bucket, by_delivery, drop, dump, ends, image, lay
 
 
 def versions(world: World, s3: S3Server) -> Mapping[str, int]:
@@ -28,11 +29,6 @@ def versions(world: World, s3: S3Server) -> Mapping[str, int]:
         if ".collecte-probe" not in item["Key"]:
             written[item["Key"]] = written.get(item["Key"], 0) + 1
     return written
-
-
-def dump(site: Site) -> list[str]:
-    with site.catalogue.read() as connection:
-        return canonical_dump(connection, "demo")
 
 
 def pseudonyms(site: Site, label: str) -> set[str]:
@@ -123,18 +119,28 @@ def test_what_was_being_collected_goes_on_from_landing_though_the_drop_is_empty(
     assert_sound(site)
 
 
-def test_a_delivery_that_gets_anothers_number_is_stopped_and_overwrites_nothing(versioned: World, s3: S3Server) -> None:
+@pytest.mark.parametrize("times", ["kept", "changed since"])
+def test_deliveries_get_their_numbers_again_by_their_times_or_are_stopped_and_overwrite_nothing(
+    versioned: World, s3: S3Server, times: str
+) -> None:
     """Two came after the backup, and the names of their folders do not sort as they came."""
     world = versioned
     backup = world.folder / "backup.db"
     command(world, "catalogue", "backup", str(backup))
     for number, folder in enumerate(("b", "a"), 1):
         lay(drop(world) / folder, {f"IM{number}": image(MARCHEMALLE, number)})
+        for path in (drop(world) / folder).iterdir():
+            os.utime(path, (1_700_000_000 + number, 1_700_000_000 + number))
         steps.run(world.site("arvel"))
     shipped = versions(world, s3)
     for path in world.folder.glob("catalogue.db*"):
         path.unlink()
     command(world, "catalogue", "restore", str(backup))
+    if times == "kept":
+        steps.run(world.site("arvel"))
+        assert versions(world, s3) == shipped
+        return
+    os.utime(drop(world) / "b" / "IM1", (1_800_000_000, 1_800_000_000))
     with pytest.raises(NeedsPerson, match="another object"):
         steps.run(world.site("arvel"))
     after = versions(world, s3)
