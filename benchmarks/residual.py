@@ -3,13 +3,13 @@
 ``python -m benchmarks.residual`` prints the table; :func:`run` gives it. The engine is hyperscan.
 """
 
-import hashlib
 import random
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmarks._measure import Row, medians
+from collecte.package import sha256_of
 from collecte.records import Identifier, IdentifierKind
 from collecte.residual import Scanner, compile_scanner
 
@@ -59,11 +59,6 @@ def _text(chance: random.Random) -> Iterable[bytes]:
         yield "".join(lines).encode()
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def run() -> list[Row]:
     """A row for each number of identifiers and kind of bytes: medians, against SHA-256 over the same file; no goal."""
     rows: list[Row] = []
@@ -79,7 +74,7 @@ def run() -> list[Row]:
 
 
 def _row(kind: str, path: Path, count: int, scanner: Scanner) -> Row:
-    taken = medians({"scan": lambda _: scanner.scan(path, ()), "hash": lambda _: _sha256(path)})
+    taken = medians({"scan": lambda _: scanner.scan(path, ()), "hash": lambda _: sha256_of(path)})
     megabytes = path.stat().st_size / 1e6
     ours, peer = (f"{megabytes / taken[work]:,.0f} MB/s" for work in ("scan", "hash"))
     return Row(

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from collecte import steps
-from collecte.catalogue.dump import canonical_dump
 from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, TRIBOULOT
 from tests.journey.conftest import World
-from tests.journey.drops import assert_sound, bucket, by_delivery, drop, ends, image, lay
+from tests.journey.drops import assert_sound, bucket, by_delivery, drop, dump, ends, image, lay
 
 _DAY_S = 86_400
 
@@ -30,7 +29,7 @@ def test_two_runs_of_a_centre_at_once_end_as_one_does(make_world: Callable[[], W
         assert process.returncode == 0 or (process.returncode == 1 and "overtaken by a newer" in text), text
     steps.run(contended.site("arvel"))
 
-    assert _dump(contended) == _dump(alone)
+    assert dump(contended.site("arvel")) == dump(alone.site("arvel"))
     assert bucket(contended) == bucket(alone)
     assert_sound(contended.site("arvel"))
 
@@ -86,8 +85,3 @@ def test_a_server_whose_clock_is_a_day_off_is_collected_neither_too_early_nor_ne
 
 def _date(path: Path, seconds: float) -> None:
     os.utime(path, (seconds, seconds))
-
-
-def _dump(world: World) -> list[str]:
-    with world.site("arvel").catalogue.read() as connection:
-        return canonical_dump(connection, "demo")

@@ -2,7 +2,6 @@
 dead and goes on writing, after a second one began, changes nothing.
 """
 
-import hashlib
 import os
 import signal
 import subprocess
@@ -14,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from collecte import steps
-from collecte.catalogue.dump import canonical_dump
 from collecte.transport import open_destination
 from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, TRIBOULOT, ct_slice
 from tests.journey.conftest import World
+from tests.journey.drops import bucket, curated, dump
 
 SLICES = 120
 _PATIENCE_S = 120
@@ -58,14 +57,14 @@ def test_an_orphan_that_goes_on_after_a_second_attempt_changes_nothing(
     orphan = world.command("run", "demo", "arvel")
     _stop_in_the_middle(orphan, world, MIDDLE[step])
     steps.run(world.site("arvel"))
-    before = _dump(world), _bucket(world), _tree(world.folder / "curated")
+    before = dump(world.site("arvel")), bucket(world), curated(world)
 
     os.kill(orphan.pid, signal.SIGCONT)
     said, _ = orphan.communicate(timeout=_PATIENCE_S)
 
     assert orphan.returncode == 1, said
     assert "overtaken by a newer" in said
-    assert (_dump(world), _bucket(world), _tree(world.folder / "curated")) == before
+    assert (dump(world.site("arvel")), bucket(world), curated(world)) == before
 
 
 def _deliver(world: World) -> None:
@@ -110,19 +109,3 @@ def _keys(world: World) -> Iterator[str]:
     hdh = world.challenge.hdh
     with open_destination(world.connect(hdh.connection), hdh.path) as destination:
         yield from destination.list_keys("demo/")
-
-
-def _bucket(world: World) -> Mapping[str, str]:
-    hdh = world.challenge.hdh
-    with open_destination(world.connect(hdh.connection), hdh.path) as destination:
-        return {key: destination.digest(key)[0] for key in destination.list_keys()}
-
-
-def _dump(world: World) -> list[str]:
-    with world.site("arvel").catalogue.read() as connection:
-        return canonical_dump(connection, "demo")
-
-
-def _tree(folder: Path) -> Mapping[str, str]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

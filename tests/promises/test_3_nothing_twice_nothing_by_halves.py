@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 
 from collecte import catalogue
-from collecte.catalogue.dump import canonical_dump
 from collecte.steps.housekeeping.uploads import uploads
 from collecte.zones import place
 from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, TRIBOULOT
 from tests.journey.conftest import World
-from tests.journey.drops import assert_sound, bucket, drop, image, lay
+from tests.journey.drops import assert_sound, bucket, curated, drop, dump, image, lay
 from tests.promises.builders import zipped
 
 #: Each of these dies once, and three of the others.
@@ -47,10 +46,10 @@ def test_killed_at_ten_seeded_points_it_ends_as_an_undisturbed_run(make_world: C
     code, said = _run(killed)
 
     assert code == 1, f"{told}; the last run ended with {code}:\n{said}"  # 1: files were refused
-    assert _dump(killed) == _dump(undisturbed), told
+    assert dump(killed.site("arvel")) == dump(undisturbed.site("arvel")), told
     uploads(killed.site("arvel"), datetime.now(UTC), abandoned=timedelta(0))  # of a night: what a killed probe left
     assert bucket(killed) == bucket(undisturbed), told
-    assert _tree(killed) == _tree(undisturbed), told
+    assert curated(killed) == curated(undisturbed), told
     assert_sound(killed.site("arvel"))
 
 
@@ -95,14 +94,3 @@ def _run(world: World, **environment: str) -> tuple[int, str]:
         command, env={**os.environ, **world.environment, **environment}, capture_output=True, text=True, timeout=500
     )
     return process.returncode, process.stdout + process.stderr
-
-
-def _dump(world: World) -> list[str]:
-    with world.site("arvel").catalogue.read() as connection:
-        return canonical_dump(connection, "demo")
-
-
-def _tree(world: World) -> Mapping[str, str]:
-    folder = world.folder / "curated"
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
