@@ -1,12 +1,17 @@
 """Is memory flat and time linear? The whole journey over many small files, over one huge file, over a long table.
 
 Each step runs in a process of its own, which says its own peak (VmHWM) and its seconds of processor (not of the clock:
-what else the machine does, and its disk, would be most of them); drop and destination are folders of this machine. The
-ratios are ours to ours: time for each file, or megabyte, of the large case to that of the small one, and so for memory.
+what else the machine does, and its disk, would be most of them); drop and destination are folders of this machine, and
+shards are worked at by as many processes as there are processors. The ratios are ours to ours: time for each file, or
+megabyte, of the large case to that of the small one, and so for memory.
 
-    python -m benchmarks.scale                     the rows
-    python -m benchmarks.scale files 20000         one case, step by step
-    python -m benchmarks.scale image|table 512     the same, megabytes of one file
+The whole journey is made, from the drop to the receipt. 100,000 files take longer than a benchmark may: the rows stand
+on :data:`FILES`, and 100,000 are run by hand, as below. A step that needs its start alone (*validate*) may be the
+highest, so a peak that grows below it shows in the single cases only.
+
+    python -m benchmarks scale                      the rows
+    python -m benchmarks.scale files 100000         one case, step by step
+    python -m benchmarks.scale image|table 512      the same, megabytes of one file
 """
 
 import json
@@ -15,19 +20,24 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from benchmarks._measure import Row
 from collecte import catalogue
 from collecte.keys import Keys
 from demo.deliveries import Patient, ct_slice
 
-#: Small files. 100,000 take more than the whole table of benchmarks may: `python -m benchmarks.scale files 100000`.
-SMALL, LARGE = 4_000, 40_000
-
-#: Megabytes of the huge image (its pixels are a hole in the file) and of the long table.
-IMAGE_MB, TABLE_MB = (8, 8192), (1, 8)
+#: How many small files, a few and many.
+FILES = (3_000, 30_000)
+#: Megabytes of the huge image (its pixels are a hole in the file, of the length that 32 bits can say) and of the long
+#: table, of which each row is another patient's.
+IMAGE_MB, TABLE_MB = (1024, 4094), (2, 8)
+#: What the large case may take of the small one's memory, and of its time for each file or megabyte.
+_GOAL = 1.2
 
 #: Slices of a patient: one series.
 _PER_PATIENT = 100
@@ -35,7 +45,8 @@ _SYLLABLES = "ba be bo bri ca chal da del du fa fer gau gi ho la le lin ma mer m
 _CHALLENGE = Path(__file__).resolve().parents[1] / "include" / "challenges" / "demo.yaml"
 _CENTRE, _KEYS = "arvel", "COLLECTE_KEYS_DEMO"
 
-Row = dict[str, object]
+#: Told of each step that is done: its name, seconds, megabytes.
+Told = Callable[[str, float, float], None]
 
 
 @dataclass
@@ -56,36 +67,28 @@ class Steps:
 
 def run() -> list[Row]:
     """Many files, a huge image and a long table, each in two sizes."""
-    return [*_rows("files", SMALL, LARGE), *_rows("image", *IMAGE_MB), *_rows("table", *TABLE_MB)]
+    return [*_rows("files", *FILES), *_rows("image", *IMAGE_MB), *_rows("table", *TABLE_MB)]
 
 
 def _rows(case: str, small: int, large: int) -> list[Row]:
     fewer, more = measure(case, small), measure(case, large)
-    peak = {
-        "name": f"{case} {small} → {large}, peak memory",
-        "ratio": max(more.peak.values()) / max(fewer.peak.values()),
-        "goal": 1.5,
-        "small_MB": max(fewer.peak.values()),
-        "large_MB": max(more.peak.values()),
-        "step": more.highest,
-    }
-    time = {
-        "name": f"{case} {small} → {large}, time for each",
-        "ratio": (more.total / large) / (fewer.total / small),
-        "goal": 1.2,
-        "small_s": fewer.total,
-        "large_s": more.total,
-    }
-    return [peak, time]
+    what = f"{large:,} files, against {small:,}" if case == "files" else f"{case} of {large:,} MB, against {small:,}"
+    peak, of = more.peak[more.highest], fewer.peak[fewer.highest]
+    each, of_each = 1000 * more.total / large, 1000 * fewer.total / small
+    return [
+        Row(f"peak memory: {what}", peak / of, _GOAL, f"{peak:.0f} MB ({more.highest})", f"{of:.0f} MB"),
+        Row(f"time for each: {what}", each / of_each, _GOAL, f"{each:.2f} ms", f"{of_each:.2f} ms"),
+    ]
 
 
-def measure(case: str, size: int) -> Steps:
-    """The journey over one delivery: ``size`` small files, or one image or table of ``size`` megabytes."""
+def measure(case: str, size: int, told: Told = lambda step, seconds, peak: None) -> Steps:
+    """The journey over one delivery: ``size`` small files, or one image or table of ``size`` megabytes. ``told`` is
+    called after each step."""
     with tempfile.TemporaryDirectory() as folder:
         environment = _installation(Path(folder))
         _MAKERS[case](Path(folder) / "drop" / "envoi", size)
         (Path(folder) / "drop" / "envoi" / ".done").touch()
-        return _journey(environment)
+        return _journey(environment, told)
 
 
 def _installation(folder: Path) -> dict[str, str]:
@@ -111,32 +114,34 @@ def _installation(folder: Path) -> dict[str, str]:
     return {**os.environ, **environment}
 
 
-def _journey(environment: dict[str, str]) -> Steps:
+def _journey(environment: dict[str, str], told: Told) -> Steps:
     measured = Steps()
 
-    def step(name: str, argument: object = None) -> list[str]:
-        command = [sys.executable, "-m", "benchmarks.scale", "--step", name, json.dumps(argument)]
-        output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
-        said = json.loads(output)
-        measured.seconds[name] = measured.seconds.get(name, 0.0) + said["seconds"]
-        measured.peak[name] = max(measured.peak.get(name, 0.0), said["peak_MB"])
-        shards: list[str] = said["shards"]
-        return shards
+    def step(name: str, arguments: Sequence[object]) -> list[str]:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            said = list(pool.map(lambda argument: _process(environment, name, argument), arguments))
+        measured.seconds[name] = sum(each["seconds"] for each in said)
+        measured.peak[name] = max((each["peak_MB"] for each in said), default=0.0)
+        told(name, measured.seconds[name], measured.peak[name])
+        return [shard for each in said for shard in each["shards"]]
 
-    for shard in step("find"):
-        step("receive", shard)
-    for shard in step("unpack", ["d0001"]):
-        step("harvest", shard)
-    for shard in step("group", ["d0001"]):
-        step("make_safe", shard)
-    for shard in step("describe_shards", ["d0001"]):
-        step("describe", shard)
+    step("receive", step("find", [None]))
+    step("harvest", step("unpack", [["d0001"]]))
+    step("make_safe", step("group", [["d0001"]]))
+    step("describe", step("describe_shards", [["d0001"]]))
     for name in ("validate", "accept", "empty_drop", "report"):
-        step(name, "d0001")
-    for shard in step("plan_ship", "d0001"):
-        step("ship", shard)
-    step("commit_shipment", "d0001")
+        step(name, ["d0001"])
+    step("ship", step("plan_ship", ["d0001"]))
+    step("commit_shipment", ["d0001"])
     return measured
+
+
+def _process(environment: dict[str, str], name: str, argument: object) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.scale", "--step", name, json.dumps(argument)]
+    said: dict[str, Any] = json.loads(
+        subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
+    )
+    return said
 
 
 def _step(name: str, argument: object) -> None:
@@ -186,8 +191,8 @@ def _image(folder: Path, megabytes: int) -> None:
     buffer = io.BytesIO()
     dataset.save_as(buffer)
     with (folder / "coupe.dcm").open("wb") as file:
-        length = megabytes << 20
-        file.write(buffer.getvalue() + b"\xe0\x7f\x10\0OW\0\0" + min(length, 0xFFFFFFFE).to_bytes(4, "little"))
+        length = dataset.NumberOfFrames << 21
+        file.write(buffer.getvalue() + b"\xe0\x7f\x10\0OW\0\0" + length.to_bytes(4, "little"))
         file.truncate(file.tell() + length)
 
 
@@ -222,14 +227,16 @@ def _word(chance: random.Random, length: int) -> str:
 _MAKERS = {"files": _files, "image": _image, "table": _table}
 
 
+def _say(step: str, seconds: float, peak: float) -> None:
+    print(f"{step:<16} {seconds:8.2f} s {peak:8.0f} MB", flush=True)
+
+
 def main(arguments: list[str]) -> None:
     if arguments[:1] == ["--step"]:
         _step(arguments[1], json.loads(arguments[2]))
     elif arguments:
-        measured = measure(arguments[0], int(arguments[1]))
-        for name, seconds in measured.seconds.items():
-            print(f"{name:<16} {seconds:8.2f} s {measured.peak[name]:8.0f} MB")
-        print(f"{'total':<16} {measured.total:8.2f} s {max(measured.peak.values()):8.0f} MB")
+        measured = measure(arguments[0], int(arguments[1]), _say)
+        _say("total", measured.total, max(measured.peak.values()))
     else:
         for row in run():
             print(row)
