@@ -184,6 +184,7 @@ def _with(**changes: object) -> str:
         _with(sealing={"active": "k1", "keys": {}}),
         _with(sealing={"active": "mine", "keys": {"mine": json.loads(KEYS.dump())["signing"]}}),
     ],
+    ids=range(12),  # the keys are new in each process, and no names
 )
 def test_no_half_key_file_is_taken_for_a_whole_one(text: str) -> None:
     with pytest.raises(NeedsPerson) as caught:

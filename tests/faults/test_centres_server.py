@@ -63,7 +63,8 @@ def test_a_way_that_breaks_in_mid_journey_is_tried_again_and_what_came_is_kept(
         steps.receive(site, shard.shard)
     assert relay.held.is_set()
     came = sum(path.stat().st_size for path in site.received(site.delivery("d0001")).iterdir())
-    assert 0 < came < 4 * 900_000
+    assert came < 4 * 900_000
+    assert came or cut  # a cut may come before the first block is on the disk
     relay.release()
     steps.run(site)
     _assert_complete(world)

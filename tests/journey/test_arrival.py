@@ -302,10 +302,13 @@ def test_a_file_that_was_replaced_after_its_receipt_is_not_removed_from_the_drop
     rewrite(world, "    schedule:", "    empty_after_receipt: true\n    schedule:")
     lay(drop(world) / "lot", {"IM1": image(MARCHEMALLE, 1)})
     site = world.site("arvel")
-    for ref in steps.find(site):
-        steps.receive(site, ref.shard)
-    (drop(world) / "lot" / "IM1").write_bytes(image(MARCHEMALLE, 1, size=18))
-    assert steps.empty_drop(site, "d0001") == {"removed": 1}  # the marker
+
+    def replace_it(step: str, _: str) -> None:
+        if step == "accept":
+            (drop(world) / "lot" / "IM1").write_bytes(image(MARCHEMALLE, 1, size=18))
+
+    steps.run(site, tell=replace_it)
+    assert not (drop(world) / "lot" / ".done").exists()
     assert (drop(world) / "lot" / "IM1").exists()
 
 

@@ -1,9 +1,8 @@
 """A delivery that was to be coded holds a direct identifier: the contact is told, without the value."""
 
 import json
-import logging
 
-import pytest
+from structlog.testing import capture_logs
 
 from collecte import steps
 from collecte_airflow import tasks
@@ -12,9 +11,7 @@ from tests.journey.conftest import World
 from tests.journey.drops import assert_sound, drop, ends, findings, image, images_in_bucket, lay, rewrite
 
 
-def test_a_direct_identifier_in_a_coded_delivery_is_quarantined_and_the_contact_is_to_be_told(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_direct_identifier_in_a_coded_delivery_is_quarantined_and_the_contact_is_to_be_told(world: World) -> None:
     rewrite(world, "received_as: identifying", "received_as: coded")
     table = f"nom;label\n{MARCHEMALLE.name.partition('^')[0]};1\n".encode()
     lay(drop(world) / "lot", {"IM1": image(MARCHEMALLE, 1), "suivi.csv": table})
@@ -33,9 +30,10 @@ def test_a_direct_identifier_in_a_coded_delivery_is_quarantined_and_the_contact_
     status = world.command("status", "demo", "arvel", "--json")
     shown, _ = status.communicate(timeout=60)
     assert json.loads(shown)[0]["incident"] == incident
-    caplog.set_level(logging.WARNING)
-    tasks.tell_incident("d0001", incident)
-    for text in (" ".join(said.split()), incident, caplog.text):
+    with capture_logs() as logged:
+        tasks.tell_incident("d0001", incident)
+    assert [line["log_level"] for line in logged] == ["warning"]
+    for text in (" ".join(said.split()), incident, str(logged)):
         assert "Incident" in text
         assert "Tell Protection des données (fictive) <dpo@arvel.example>" in text
         assert "DICOM-DIRECT-IDENTIFIER-IN-CODED" in text
@@ -50,11 +48,11 @@ def test_an_identifying_delivery_is_no_incident(world: World) -> None:
     assert figures.incident == steps.incident(site, "d0001") == ""
 
 
-def test_the_log_of_find_says_which_deliveries_wait_and_why(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_of_find_says_which_deliveries_wait_and_why(world: World) -> None:
     lay(drop(world) / "Marchemalle Odilon", {"IM1": image(MARCHEMALLE, 1)}, marker="")
     site = world.site("arvel")
     steps.find(site)
-    caplog.set_level(logging.INFO)
-    tasks.tell_waiting(steps.waiting(site))
-    assert "d0001 waits: DELIVERY-WAITING-QUIET: " in caplog.text
-    assert "marchemalle" not in caplog.text.casefold()
+    with capture_logs() as logged:
+        tasks.tell_waiting(steps.waiting(site))
+    assert "d0001 waits: DELIVERY-WAITING-QUIET: " in str(logged)
+    assert "marchemalle" not in str(logged).casefold()
