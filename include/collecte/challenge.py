@@ -470,7 +470,7 @@ class Challenge(Model):
     archives: ArchiveLimits = Field(default=ArchiveLimits(), description="What an archive may unpack to.")
     quality: Quality = Field(default=Quality(), description="Thresholds of the checks.")
     retention: Retention = Field(default=Retention(), description="How long landing keeps what.")
-    report: Report = Field(default=Report(), description="What the reports may show.")
+    report: Report = Field(default=Report(), description="What the reports may show of patients.")
     centres: tuple[Centre, ...] = Field(min_length=1, description="One block for each hospital.")
 
     @model_validator(mode="after")

@@ -10,14 +10,14 @@ landing → curated  the file's kind is one of the challenge *and* of the centre
                    (any other file: quarantine)                                                for each file
 landing → curated  a profile covers the file's type; the residual scan found nothing of the    steps: accept takes
                    whole delivery's identifiers; no check refused it                           no refused file
+landing → drop     the feedback names files of that centre alone, and lies in its own ``retour``    steps: feedback
 curated → hdh      the batch holds accepted files only; each arrives with the SHA-256 that it  steps: ship
                    left with, proved at the destination
 =================  ==========================================================================  =======================
 
-To come, and until then no code crosses these arrows: *landing → drop* (feedback: nothing of another centre in it),
-*hdh → host* (homogeneity, disclosure risk, two approvals over the release's digest), *release → vault* (labels of the
-test sets), *host → open* (embargo over, purpose ``open_data`` in every centre's agreement, anonymity judged, two
-approvals).
+To come, and until then no code crosses these arrows: *hdh → host* (homogeneity, disclosure risk, two approvals over the
+release's digest), *release → vault* (labels of the test sets), *host → open* (embargo over, purpose ``open_data`` in
+every centre's agreement, anonymity judged, two approvals).
 
 A gate asks the challenge file and a day, nothing else; it answers with findings. One that refuses keeps it closed.
 """

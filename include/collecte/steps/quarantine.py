@@ -45,8 +45,15 @@ from collecte.steps.moving import paths_of
 from collecte.steps.site import Site
 from collecte.zones import place
 
-#: Why a person refuses a file for good. A closed list: free text could name a patient.
-REASONS = ("consent", "duplicate", "out-of-scope", "test-data", "unusable", "wrong-patient")
+#: Why a person refuses a file for good, and how French says it. A closed list: free text could name a patient.
+REASONS = {
+    "consent": "consentement",
+    "duplicate": "doublon",
+    "out-of-scope": "hors-sujet",
+    "test-data": "essai",
+    "unusable": "inexploitable",
+    "wrong-patient": "autre-patient",
+}
 
 #: What a login does not hold.
 _NO_LOGIN = re.compile(r"[^A-Za-z0-9._@-]")
@@ -122,7 +129,7 @@ def reject_quarantine(
 
 
 def _reject(site: Site, label: str, ids: Collection[int], reason: str, by: str | None) -> int:
-    row, finding = site.delivery(label), Finding("FILE-REJECTED", values={"reason": reason})
+    row, finding = site.delivery(label), Finding("FILE-REJECTED", values={"reason": reason, "motif": REASONS[reason]})
     with site.catalogue.transaction() as connection:
         ensure_centre(connection, site.challenge.id, site.centre.id)  # held to the end: decisions come one by one
         there = [f.id for f in files_of_delivery(connection, row.id, State.QUARANTINED) if f.id in ids]
