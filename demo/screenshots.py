@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, ViewportSize
 
 from demo import stack as local
 from demo.airflow import Airflow, Run
@@ -20,7 +20,8 @@ from demo.stack import HOME, Stack, StackError
 
 FOLDER = HOME / "docs" / "images"
 _COLLECT, _SHIP = "collect__demo__corvane", "ship_hdh__demo"
-_SIZE = {"width": 1400, "height": 860}
+_SIZE: ViewportSize = {"width": 1400, "height": 860}
+_SHEET: ViewportSize = {"width": 1000, "height": 1400}
 
 
 def take(stack: Stack, folder: Path) -> list[Path]:
@@ -40,7 +41,7 @@ def take(stack: Stack, folder: Path) -> list[Path]:
         delivery = _delivery(airflow, collected)
     report = f"/collecte/reports/demo/corvane/{delivery}/report.html"
     with chromium() as browser:
-        page = browser.new_context(viewport=_SIZE, color_scheme="light").new_page()  # type: ignore[arg-type]
+        page = browser.new_context(viewport=_SIZE, color_scheme="light").new_page()
         page.set_default_timeout(60_000)
         page.goto(stack.url)
         log_in(page, stack)
@@ -49,8 +50,8 @@ def take(stack: Stack, folder: Path) -> list[Path]:
             _shot(page, folder / "dags.png", f"{stack.url}/dags", "Collect · Demonstration"),
             _shot(page, folder / "run.png", f"{stack.url}{_run(collected)}", "make_safe"),
             _shot(page, folder / "failed-task.png", _what_to_press(stack, failed), "What to press"),
-            _shot(page, folder / "report.png", f"{stack.url}{report}", "Institut inventé de Corvane", whole=True),
-            _shot(page, folder / "feedback.png", feedback[0].as_uri(), "Corvane", whole=True),
+            _shot(page, folder / "report.png", f"{stack.url}{report}", "Institut inventé de Corvane", tall=True),
+            _shot(page, folder / "feedback.png", feedback[0].as_uri(), "Corvane", tall=True),
         ]
 
 
@@ -67,12 +68,13 @@ def _what_to_press(stack: Stack, run: Run) -> str:
     return f"{stack.url}{_run(run)}/tasks/plan_ship/plugin/what-to-press"
 
 
-def _shot(page: Page, path: Path, url: str, shows: str, *, whole: bool = False) -> Path:
-    """One picture, once the page shows a text; ``whole``: down to the page's end."""
+def _shot(page: Page, path: Path, url: str, shows: str, *, tall: bool = False) -> Path:
+    """One picture, once the page shows a text; ``tall``: as a sheet of paper stands."""
+    page.set_viewport_size(_SHEET if tall else _SIZE)
     page.goto(url)
     page.get_by_text(shows).first.wait_for()
     page.wait_for_load_state("networkidle")
-    page.screenshot(path=path, full_page=whole)
+    page.screenshot(path=path)
     return path
 
 
