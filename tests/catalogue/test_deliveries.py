@@ -204,6 +204,27 @@ def test_of_files_with_the_same_bytes_a_recalled_one_decides_then_an_accepted_on
     }
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_sum_is_looked_up_without_reading_the_other_files_of_the_challenge(
+    catalogue: Catalogue, deposit: Deposit, begin: Begin
+) -> None:
+    sums = [f"{number:064x}" for number in range(3000)]
+    delivery = deposit(len(sums))
+    with begin(delivery).finish({}) as moves:
+        ids = [row.id for row in files_of_delivery(moves.connection, delivery.id)]
+        moves.set_files({"id": file_id, "sha256": sha} for file_id, sha in zip(ids, sums, strict=True))
+    for centre_id in (None, delivery.centre_id):
+        steps = []
+        with catalogue.read() as connection:
+            raw = connection.connection.driver_connection
+            assert raw is not None
+            raw.set_progress_handler(lambda: steps.append(1), 100)  # noqa: B023 (called within this turn)
+            found = first_with_sha256(connection, "demo", sums[:20], centre_id=centre_id)
+            raw.set_progress_handler(None, 0)
+        assert {sha: seen.file_id for sha, seen in found.items()} == dict(zip(sums[:20], ids[:20], strict=True))
+        assert len(steps) * 100 < len(sums)
+
+
 def test_a_file_that_never_came_is_not_known(catalogue: Catalogue, deposit: Deposit, begin: Begin, keys: Keys) -> None:
     delivery = deposit([NewFile("Lot 1/a", 1, 10), NewFile("Lot 1/b", 2, 20)])
     with begin(delivery).finish({}) as moves:

@@ -214,7 +214,8 @@ def first_with_sha256(
     file, delivery, centre = tables.file.c, tables.delivery.c, tables.centre.c
     statement = (
         select(file.sha256, file.id, file.delivery_id, delivery.centre_id, file.state)
-        .join(tables.delivery, delivery.id == file.delivery_id)
+        # By the index of sums: by that of deliveries, SQLite would read all files of the challenge each time.
+        .join(tables.delivery, delivery.id == file.delivery_id + 0)
         .join(tables.centre, centre.id == delivery.centre_id)
         .where(centre.challenge_id == challenge_id, file.state != State.DUPLICATE.value)
         .order_by(file.id)
@@ -244,12 +245,16 @@ def files_like(connection: Connection, centre_id: int, delivery_id: int, files: 
     file, delivery = tables.file.c, tables.delivery.c
     others = (
         select_files()
-        .join(tables.delivery, delivery.id == file.delivery_id)
         .where(delivery.centre_id == centre_id, delivery.id != delivery_id)
         .where(file.state.in_((State.ACCEPTED.value, State.QUARANTINED.value)))
     )
+    by_path = others.join(tables.delivery, delivery.id == file.delivery_id)
+    by_identity = others.join(tables.delivery, delivery.id == file.delivery_id + 0)  # as in first_with_sha256
     found: dict[int, FileRow] = {}
-    for column, digests in ((file.path_digest, paths), (file.logical_digest, identities)):
+    for joined, column, digests in (
+        (by_path, file.path_digest, paths),
+        (by_identity, file.logical_digest, identities),
+    ):
         for chunk in chunks(sorted(digests)):
-            found.update((row.id, row) for row in file_rows(connection, others.where(column.in_(chunk))))
+            found.update((row.id, row) for row in file_rows(connection, joined.where(column.in_(chunk))))
     return [found[file_id] for file_id in sorted(found)]
