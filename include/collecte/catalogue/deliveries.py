@@ -1,13 +1,13 @@
 """Deliveries: seeing one arrive, registering it with its files, and reading what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from collecte.catalogue import tables
-from collecte.catalogue.engine import new_rows, now, take_ids
+from collecte.catalogue.engine import chunks, new_rows, now, take_ids
 from collecte.catalogue.files import NewFile
 from collecte.catalogue.moves import Moves, record
 from collecte.catalogue.states import check_delivery
@@ -134,12 +134,13 @@ def register_delivery(
     keys: Keys,
     centre_id: int,
     folder: str,
-    files: Sequence[NewFile],
+    files: Iterable[NewFile],
     *,
     complete_by: str,
     state: str = "collecting",
 ) -> DeliveryRow:
-    """Register a complete delivery with its files (all ``waiting``) and its chain's first event.
+    """Register a complete delivery with its files (all ``waiting``) and its chain's first event. The ids of the files
+    are in the order given; a chunk of them is held at a time.
 
     A folder that was observed before keeps its number. Call :func:`ensure_centre` first in the same transaction: it
     keeps a second finder from registering the same folder meanwhile.
@@ -152,8 +153,12 @@ def register_delivery(
     registered = {"state": state, "complete_by": complete_by}
     connection.execute(update(tables.delivery).where(delivery.id == row.id).values(registered))
     moves = Moves(connection, row.id, row.label)
-    moves.add_files(keys, files)
-    record(moves, "register", row.label, 0, {"files": len(files), "bytes": sum(file.size for file in files)})
+    counts = {"files": 0, "bytes": 0}
+    for chunk in chunks(files):
+        moves.add_files(keys, chunk)
+        counts["files"] += len(chunk)
+        counts["bytes"] += sum(file.size for file in chunk)
+    record(moves, "register", row.label, 0, counts)
     return _rows(connection, _select().where(delivery.id == row.id))[0]
 
 

@@ -44,6 +44,8 @@ def reconcile(deposit: Deposit, manifests: Iterable[Manifest], ignore: Iterable[
     ``ignore``: paths relative to the drop that no manifest needs to name: the manifests themselves and the markers.
     """
     manifests = tuple(manifests)
+    if not manifests:
+        return Reconciled()
     present = (*deposit.entries, *(refusal.entry for refusal in deposit.refusals))
     found = {deposit.relative(entry): entry for entry in present}
     expected: dict[str, Expected] = {}

@@ -11,15 +11,15 @@ from collecte.catalogue import (
     Moves,
     NewFile,
     ShardRef,
-    cut,
+    cut_in_order,
     deliveries_of,
     delivery_by_label,
     ensure_centre,
-    files_of_delivery,
     plan,
     planned,
     record,
     register_delivery,
+    sizes_of_delivery,
     whole,
 )
 from collecte.gates import agreement_gate
@@ -75,24 +75,23 @@ def _register(site: Site, connection: Connection, seen: Seen, verdict: Complete)
     """One transaction: the delivery, its files, what is wrong with them already, and the shards to receive."""
     fresh, centre_id = seen.fresh, seen.row.centre_id
     entries = [*fresh.entries, *(refusal.entry for refusal in fresh.refusals)]
-    files = [_new_file(fresh, entry, verdict.reconciled.expected.get(entry.path)) for entry in entries]
+    files = (_new_file(fresh, entry, verdict.reconciled.expected.get(entry.path)) for entry in entries)
     row = register_delivery(connection, site.keys, centre_id, fresh.folder, files, complete_by=verdict.by)
-    ids = {entry.path: file.id for entry, file in zip(entries, files_of_delivery(connection, row.id), strict=True)}
+    speaking = administrative(fresh, seen.manifests, site.challenge.arrival)
+    told = {path for path, _ in (*verdict.file_findings, *speaking)} | {r.entry.path for r in fresh.refusals}
+    registered = sizes_of_delivery(connection, row.id)
+    ids = {e.path: file_id for e, (file_id, _) in zip(entries, registered, strict=True) if e.path in told}
     moves = Moves(connection, row.id, row.label)
-    speaking = [
-        (path, finding)
-        for path, finding in administrative(fresh, seen.manifests, site.challenge.arrival)
-        if path in ids
-    ]
-    moves.set_files({"id": ids[path], "kind": ADMINISTRATIVE} for path, _ in speaking)
+    moves.set_files({"id": ids[path], "kind": ADMINISTRATIVE} for path, _ in speaking if path in ids)
     warnings = agreement_gate(site.challenge, site.centre, datetime.now(UTC).date())
     moves.add_findings("find", [(None, finding) for finding in (*warnings, *verdict.findings)])
     moves.add_findings("find", [(ids[p], f) for p, f in (*verdict.file_findings, *speaking) if p in ids])
     quarantine(moves, "find", [(ids[refusal.entry.path], [refusal.finding]) for refusal in fresh.refusals])
     record(moves, "find", row.label, 0, {"files": len(entries), "refused": len(fresh.refusals)})
     # A delivery of refused entries alone has nothing to copy, and is judged and reported like any other.
-    regular = [(ids[entry.path], entry.size) for entry in fresh.entries]
-    plan(connection, row.id, "receive", cut(regular, RECEIVE_BYTES, RECEIVE_FILES) or [whole([])])
+    aside = {ids[refusal.entry.path] for refusal in fresh.refusals}
+    regular = (each for each in sizes_of_delivery(connection, row.id) if each[0] not in aside)
+    plan(connection, row.id, "receive", cut_in_order(regular, RECEIVE_BYTES, RECEIVE_FILES) or [whole([])])
 
 
 def _new_file(deposit: Deposit, entry: Entry, expected: Expected | None) -> NewFile:

@@ -18,7 +18,7 @@ RESUME_FROM = 64 * 1024 * 1024
 TRIES = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One name in a drop. IDENTIFYING: ``path`` (POSIX, relative to the drop, odd bytes by surrogateescape).
 
