@@ -19,7 +19,8 @@ def test_an_absent_number_stays_absent_and_a_whole_number_stays_whole(tmp_path: 
     assert frame["rows"].dtype == pd.Int64Dtype()
     assert frame["rows"].tolist() == [512, pd.NA]
     assert frame["missing_share"].tolist() == [pd.NA, 0.25]
-    assert frame["subject"].dtype == pd.StringDtype()
+    assert frame["subject"].dtype == "category"
+    assert frame["subject"].isna().tolist() == [False, True]
 
 
 def test_shards_are_read_in_the_order_of_their_files_whatever_the_order_of_paths(tmp_path: Path) -> None:

@@ -74,10 +74,15 @@ SCHEMA = pa.schema(
 )
 
 _DTYPES: Mapping[pa.DataType, object] = {
-    _TEXT: pd.StringDtype(),
     _WHOLE: pd.Int64Dtype(),
     _NUMBER: pd.Float64Dtype(),
 }
+
+#: As it is read whole: the same text stands in memory once, however many rows have it.
+_READ = pa.schema(
+    [field.with_type(pa.dictionary(pa.int32(), _TEXT)) if field.type == _TEXT else field for field in SCHEMA]
+)
+_TEXTS = [field.name for field in SCHEMA if field.type == _TEXT]
 
 #: Rows that are held in memory while a shard is written.
 _ROWS_PER_GROUP = 10_000
@@ -105,16 +110,22 @@ def write_facts(path: Path, rows: Iterable[Mapping[str, Fact]]) -> int:
     return count
 
 
-def read_facts(paths: Iterable[Path]) -> pd.DataFrame:
-    """The rows of a delivery's shards, by ``file_id``: nullable pandas types, so that an absent number stays absent.
+def read_facts(paths: Iterable[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """The rows of a delivery's shards, by ``file_id``, with all columns or only some (``file_id`` must be among them):
+    nullable pandas types, so that an absent number stays absent, and texts as categories.
 
     Raises:
         NeedsPerson: a shard is missing, damaged, or was written with other columns.
     """
-    tables = [_read(path) for path in sorted(paths)]
-    whole = pa.concat_tables([SCHEMA.empty_table(), *tables]).sort_by("file_id")
-    frame: pd.DataFrame = whole.to_pandas(types_mapper=_DTYPES.get)
-    return frame
+    wanted = list(SCHEMA.names if columns is None else columns)
+    tables = [_read(path, wanted) for path in sorted(paths)]
+    whole = pa.concat_tables([_READ.empty_table().select(wanted), *tables]).unify_dictionaries()
+    del tables
+    frame: pd.DataFrame = whole.to_pandas(types_mapper=_DTYPES.get, split_blocks=True, self_destruct=True)
+    del whole
+    if frame["file_id"].is_monotonic_increasing:
+        return frame
+    return frame.sort_values("file_id", ignore_index=True)
 
 
 def fact_batches(paths: Iterable[Path], columns: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
@@ -165,11 +176,13 @@ def _column(field: pa.Field, rows: list[Mapping[str, Fact]]) -> pa.Array:
         raise Bug(f"A value of the facts column {field.name} is no {field.type}.") from None
 
 
-def _read(path: Path) -> pa.Table:
+def _read(path: Path, columns: Sequence[str]) -> pa.Table:
     try:
-        table = pq.read_table(path)
-    except (FileNotFoundError, pa.ArrowException):
-        table = None
-    if table is None or table.schema.names != SCHEMA.names or table.schema.types != SCHEMA.types:
+        with pq.ParquetFile(path, read_dictionary=_TEXTS) as file:
+            schema = file.schema_arrow
+            table = file.read(list(columns)).select(columns)
+    except (FileNotFoundError, pa.ArrowException, KeyError):
+        raise _damaged(path) from None
+    if schema.names != _READ.names or schema.types != _READ.types:
         raise _damaged(path)
-    return table.cast(SCHEMA)
+    return table.cast(pa.schema([_READ.field(name) for name in columns]))

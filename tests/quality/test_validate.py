@@ -10,7 +10,7 @@ import pytest
 
 from collecte.errors import Bug
 from collecte.findings import registry
-from collecte.quality import load_suites, validate
+from collecte.quality import judged_columns, load_suites, validate
 from tests.quality.conftest import IMAGE, TABLE, challenge
 
 Facts = Callable[..., pd.DataFrame]
@@ -56,6 +56,25 @@ SPOILT = [
 def test_a_bad_value_is_told_of_its_own_file(facts: Facts, spoilt: dict[str, Any], code: str, place: str) -> None:
     bad = {**(TABLE if "kind" in spoilt else IMAGE), "object_id": 3, **spoilt}
     assert found(facts(IMAGE, TABLE, bad, IMAGE)) == [(3, code, place)]
+
+
+def test_the_columns_that_the_suites_look_at_are_enough_for_the_same_verdict(
+    facts: Facts, suite_folder: Callable[..., Path]
+) -> None:
+    whole = facts(IMAGE, *({**(TABLE if "kind" in bad else IMAGE), "object_id": 3, **bad} for bad, _, _ in SPOILT))
+    columns = judged_columns(challenge())
+    assert not {"name", "subject", "manufacturer"} & set(columns)
+    few = validate(whole[columns], challenge())
+    assert few.findings
+    assert (few.findings, few.judged) == (validate(whole, challenge()).findings, validate(whole, challenge()).judged)
+
+    def ask_of_one_maker(raw: dict[str, Any]) -> None:
+        raw["expectations"][0]["kwargs"] |= {
+            "row_condition": 'manufacturer == "ACME"',
+            "condition_parser": "pandas",
+        }
+
+    assert "manufacturer" in judged_columns(challenge(), suite_folder(ask_of_one_maker))
 
 
 def test_every_finding_of_this_room_is_raised_by_the_shipped_suites() -> None:

@@ -6,7 +6,17 @@ come from the challenge file (``quality``). What was judged can be read as Great
 """
 
 from collecte.quality.data_docs import Judged, data_docs
-from collecte.quality.suites import Expected, Suite, load_suites, parameters
+from collecte.quality.suites import Expected, Suite, judged_columns, load_suites, parameters
 from collecte.quality.validate import Validation, validate
 
-__all__ = ["Expected", "Judged", "Suite", "Validation", "data_docs", "load_suites", "parameters", "validate"]
+__all__ = [
+    "Expected",
+    "Judged",
+    "Suite",
+    "Validation",
+    "data_docs",
+    "judged_columns",
+    "load_suites",
+    "parameters",
+    "validate",
+]

@@ -6,11 +6,14 @@ from datetime import date
 
 import pandas as pd
 
+#: What judging itself needs, whatever the suites name.
+ALWAYS = ("file_id", "object_id", "kind", "study_date")
+
 #: By kind; whole numbers, null wherever they are not counted.
 DERIVED: Mapping[str, tuple[str, ...]] = {"dicom": ("object_sizes", "object_spacings")}
 
 #: What is counted for each object: how many different combinations its files have.
-_COUNTED: Mapping[str, tuple[str, ...]] = {
+COUNTED: Mapping[str, tuple[str, ...]] = {
     "object_sizes": ("rows", "columns"),
     "object_spacings": ("pixel_spacing_row_mm", "pixel_spacing_column_mm"),
 }
@@ -23,7 +26,7 @@ def with_derived(facts: pd.DataFrame, kind: str) -> pd.DataFrame:
     made = facts.copy()
     made["study_date"] = pd.Series([_day(text) for text in facts["study_date"]], index=facts.index, dtype=object)
     for name in DERIVED.get(kind, ()):
-        made[name] = _combinations(facts, list(_COUNTED[name]))
+        made[name] = _combinations(facts, list(COUNTED[name]))
     return made
 
 

@@ -3,6 +3,7 @@ whole before anything is judged by it.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -11,9 +12,9 @@ from typing import Any
 
 from collecte.challenge import Challenge
 from collecte.errors import Bug, NeedsPerson
-from collecte.facts import COMMON_COLUMNS, KIND_COLUMNS
+from collecte.facts import COMMON_COLUMNS, KIND_COLUMNS, SCHEMA
 from collecte.findings import Rule, rule
-from collecte.quality.columns import DERIVED
+from collecte.quality.columns import ALWAYS, COUNTED, DERIVED
 from collecte.settings import HOME
 
 #: What a ``$PARAMETER`` may be.
@@ -25,6 +26,7 @@ FOLDER = HOME / "expectations"
 #: Arguments of an expectation that name a column.
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B")
 _COLUMN_LIST = "column_list"
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,20 @@ def load_suites(challenge: Challenge, folder: Path = FOLDER) -> dict[str, Suite]
     thresholds = parameters(challenge)
     suites = [_suite(path, thresholds) for path in sorted(folder.glob("*.json"))]
     return {suite.kind: suite for suite in suites}
+
+
+def judged_columns(challenge: Challenge, folder: Path = FOLDER) -> list[str]:
+    """The columns of the facts that the suites in a folder look at, in the order of the facts: all that is needed to
+    judge (:func:`collecte.facts.read_facts`).
+
+    Raises:
+        NeedsPerson: as :func:`load_suites`.
+    """
+    named = {*ALWAYS, *(column for derived in COUNTED.values() for column in derived)}
+    for suite in load_suites(challenge, folder).values():
+        # In whatever argument: of a condition on rows, the columns stand within a text.
+        named.update(_WORD.findall(json.dumps([expected.kwargs for expected in suite.expected])))
+    return [name for name in SCHEMA.names if name in named]
 
 
 def parameters(challenge: Challenge) -> dict[str, Threshold]:

@@ -14,14 +14,15 @@ def validate(site: Site, label: str) -> dict[str, int]:
     """Judge one delivery's facts by the suites in expectations/; the results go to its reports as Data Docs,
     ``data-docs/index.html``."""
     from collecte.facts import read_facts  # pandas and Arrow, which the tasks of other steps need not load
-    from collecte.quality import data_docs
+    from collecte.quality import data_docs, judged_columns
     from collecte.quality import validate as judge
 
     delivery, lease = whole_lease(site, label, "validate")
     if isinstance(lease, dict):
         return lease
     with working(lease):
-        facts = read_facts(sorted((site.received(delivery) / "facts").glob("*.parquet")))
+        paths = sorted((site.received(delivery) / "facts").glob("*.parquet"))
+        facts = read_facts(paths, judged_columns(site.challenge))
         verdict = judge(facts, site.challenge)
         title = f"{site.challenge.title.fr} – {site.challenge.title.en}"
         page = data_docs(verdict.judged, title, site.centre.name, label)
