@@ -5,9 +5,9 @@ what else the machine does, and its disk, would be most of them); drop and desti
 shards are worked at by as many processes as there are processors. The ratios are ours to ours: time for each file, or
 megabyte, of the large case to that of the small one, and so for memory.
 
-The whole journey is made, from the drop to the receipt. 100,000 files take longer than a benchmark may: the rows stand
-on :data:`FILES`, and 100,000 are run by hand, as below. A step that needs its start alone (*validate*) may be the
-highest, so a peak that grows below it shows in the single cases only.
+The whole journey is made, from the drop to the receipt. The many files are laid in memory that serves as a disk, where
+there is room. Native pixel data end at 4 GB, so the huge image is an encapsulated one. A step that needs its start
+alone (*validate*) may be the highest, so a peak that grows below it shows in the single cases only.
 
     python -m benchmarks scale                      the rows
     python -m benchmarks.scale files 100000         one case, step by step
@@ -17,6 +17,7 @@ highest, so a peak that grows below it shows in the single cases only.
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,13 +33,18 @@ from collecte.keys import Keys
 from demo.deliveries import Patient, ct_slice
 
 #: How many small files, a few and many.
-FILES = (3_000, 30_000)
-#: Megabytes of the huge image (its pixels are a hole in the file, of the length that 32 bits can say) and of the long
-#: table, of which each row is another patient's.
-IMAGE_MB, TABLE_MB = (1024, 4094), (2, 8)
+FILES = (10_000, 100_000)
+#: Megabytes of the huge image (its pixels are holes in the file) and of the long table, of which each row is another
+#: patient's.
+IMAGE_MB, TABLE_MB = (1024, 8192), (2, 8)
 #: What the large case may take of the small one's memory, and of its time for each file or megabyte.
 _GOAL = 1.2
 
+#: Encapsulated Uncompressed Explicit VR Little Endian: each frame is one item (PS3.5, A.4.11).
+_ENCAPSULATED = "1.2.840.10008.1.2.1.98"
+_FRAME_BYTES = 1024 * 1024 * 2
+#: What a file of 10 kB takes in memory that serves as a disk: four copies, its rows, and as much again to spare.
+_MEMORY_A_FILE = 100_000
 #: Slices of a patient: one series.
 _PER_PATIENT = 100
 _SYLLABLES = "ba be bo bri ca chal da del du fa fer gau gi ho la le lin ma mer mon na nel pa per que ra ri so ta vi"
@@ -84,11 +90,20 @@ def _rows(case: str, small: int, large: int) -> list[Row]:
 def measure(case: str, size: int, told: Told = lambda step, seconds, peak: None) -> Steps:
     """The journey over one delivery: ``size`` small files, or one image or table of ``size`` megabytes. ``told`` is
     called after each step."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=_place(size * _MEMORY_A_FILE if case == "files" else 0)) as folder:
         environment = _installation(Path(folder))
         _MAKERS[case](Path(folder) / "drop" / "envoi", size)
         (Path(folder) / "drop" / "envoi" / ".done").touch()
         return _journey(environment, told)
+
+
+def _place(needed: int) -> str | None:
+    """Memory that serves as a disk, where so many bytes are free (0: not asked for); None: where temporary files go."""
+    memory = Path("/dev/shm")  # noqa: S108 (a folder of an unpredictable name is made in it)
+    if not needed or not memory.is_dir():
+        return None
+    free = min(shutil.disk_usage(memory).free, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return str(memory) if free >= needed else None
 
 
 def _installation(folder: Path) -> dict[str, str]:
@@ -175,7 +190,7 @@ def _files(folder: Path, count: int) -> None:
 
 
 def _image(folder: Path, megabytes: int) -> None:
-    """A multi-frame image whose pixels are a hole in the file: nothing but its length stands on the disk."""
+    """A multi-frame image whose pixels are holes in the file, one for each frame."""
     import io
 
     from pydicom import dcmread
@@ -186,14 +201,19 @@ def _image(folder: Path, megabytes: int) -> None:
     dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = MULTI_FRAME
     dataset.Rows = dataset.Columns = 1024
     dataset.NumberOfFrames = megabytes // 2
+    dataset.file_meta.TransferSyntaxUID = _ENCAPSULATED
     del dataset.PixelData
     folder.mkdir(parents=True)
     buffer = io.BytesIO()
     dataset.save_as(buffer)
+    item = b"\xfe\xff\0\xe0"
     with (folder / "coupe.dcm").open("wb") as file:
-        length = dataset.NumberOfFrames << 21
-        file.write(buffer.getvalue() + b"\xe0\x7f\x10\0OW\0\0" + length.to_bytes(4, "little"))
-        file.truncate(file.tell() + length)
+        # Of undefined length; the offset table, which may be empty; an item for each frame; the end.
+        file.write(buffer.getvalue() + b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff" + item + bytes(4))
+        for _ in range(dataset.NumberOfFrames):
+            file.write(item + _FRAME_BYTES.to_bytes(4, "little"))
+            file.seek(_FRAME_BYTES, os.SEEK_CUR)
+        file.write(b"\xfe\xff\xdd\xe0" + bytes(4))
 
 
 def _table(folder: Path, megabytes: int) -> None:
