@@ -31,8 +31,8 @@ from demo.airflow import Airflow
 from demo.stack import Stack
 
 CENTRE = "corvane"
-#: A table of so many rows is about a minute of making safe on one core.
-SHARDS, TABLE_ROWS = 4, 1_000_000
+#: Of four tables of so many rows at once, each takes two cores about a minute to make safe.
+SHARDS, TABLE_ROWS = 4, 2_000_000
 _DAG = ids.dag_id("collect", play.CHALLENGE, CENTRE)
 
 
@@ -125,7 +125,7 @@ def _table(number: int) -> bytes:
     chance = Random(number)
     lines = ["ipp;sexe;age;date_examen;diagnostic;taille_mm"]
     lines += [
-        f"C{number}{row // 10:06d};{chance.choice('MF')};{chance.randint(18, 95)};"
+        f"C{number}{row // 1000:06d};{chance.choice('MF')};{chance.randint(18, 95)};"
         f"{chance.randint(1, 28):02d}/{chance.randint(1, 12):02d}/2024;{chance.randint(0, 3)};{chance.randint(1, 40)}"
         for row in range(TABLE_ROWS)
     ]
