@@ -241,8 +241,7 @@ def settings_of(stack: Stack) -> dict[str, str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{stack.user}:admin",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
-        # Its scheduler ends where it meets SQLite locked; after SQLite's own 5 seconds a busy machine's may be.
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=60",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "AIRFLOW__SECRETS__BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
         "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"connections_file_path": str(connections)}),
@@ -358,6 +357,10 @@ def _start(stack: Stack, name: str, command: list[str]) -> Stack:
     """Start one component and record its session at once, so that whatever happens next it can be ended."""
     without = WITHOUT.get(name, frozenset())
     environment = {setting: value for setting, value in stack.environment.items() if setting not in without}
+    if name == "scheduler":
+        # It ends where it meets SQLite locked. The others answer an error then, and are asked again: for them the
+        # usual 5 seconds serve, which also end a wait of the API server for itself.
+        environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] += "?timeout=60"
     if SFTP_CENTRES.get(name.removeprefix("sftp-")) == "password":
         environment["DEMO_SFTP_PASSWORD"] = _secrets(stack.state)[name.removeprefix("sftp-")]
     session = processes.start(name, command, _log(stack, name), environment, HOME)
