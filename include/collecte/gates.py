@@ -22,11 +22,46 @@ every centre's agreement, anonymity judged, two approvals).
 A gate asks the challenge file and a day, nothing else; it answers with findings. One that refuses keeps it closed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from collecte.challenge import Agreement, Centre, Challenge
 from collecte.findings import Finding
+
+
+@dataclass(frozen=True)
+class Check:
+    """A row of the table that an approver reads: what must hold, in both languages; the findings against it; a figure
+    or two of what was found (``shown``), which names no patient.
+    """
+
+    fr: str
+    en: str
+    findings: tuple[Finding, ...] = ()
+    shown: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether no finding refuses."""
+        return not any(finding.refuses for finding in self.findings)
+
+
+def as_markdown(checks: Sequence[Check]) -> str:
+    """The table of a gate for an approver, French first."""
+    lines = ["| | | |", "|---|---|---|"]
+    for check in checks:
+        mark = "✔" if check.holds else "✘"
+        parts = [check.shown, *(f"{f.text('fr')} / {f.text('en')}" for f in check.findings)]
+        said = "<br>".join(part for part in parts if part)
+        lines.append(f"| {mark} | {check.fr} / {check.en} | {said} |")
+    return "\n".join(lines)
+
+
+def refusals(checks: Sequence[Check]) -> tuple[Finding, ...]:
+    """What keeps a gate closed."""
+    return tuple(finding for check in checks for finding in check.findings if finding.refuses)
+
 
 #: The purpose that every collection serves.
 _PURPOSE = "challenge"

@@ -8,6 +8,9 @@ variable                   holds
 ``COLLECTE_LANDING``       URL of the landing zone (``file://``): identifying (default ``.collecte/landing``)
 ``COLLECTE_CURATED``       URL of the curated zone (``file://``; default ``.collecte/curated``)
 ``COLLECTE_REPORTS``       URL of the folder of the coordinators' reports (``file://``; default ``.collecte/reports``)
+``COLLECTE_RELEASE``       URL of the folder of releases (``file://``; default ``.collecte/release``)
+``COLLECTE_VAULT``         URL of the vault: hidden labels and releases' secrets (``file://``; ``.collecte/vault``)
+``COLLECTE_OPEN``          URL of the folder of Open Data packages (``file://``; default ``.collecte/open``)
 ``COLLECTE_CHALLENGES``    folder of the challenge files (default ``include/challenges``)
 ``COLLECTE_CONNECTIONS``   JSON file of connections, as Airflow's LocalFilesystemBackend reads it (no default)
 ``COLLECTE_SMTP``          id of the connection by which mails leave (no default: no mail is sent)
@@ -34,6 +37,9 @@ class Settings:
     landing: str
     curated: str
     reports: str
+    release: str
+    vault: str
+    open: str
     challenges: Path
     connections: Path | None
     smtp: str | None
@@ -54,6 +60,9 @@ class Settings:
             landing=environment.get("COLLECTE_LANDING") or (state / "landing").as_uri(),
             curated=environment.get("COLLECTE_CURATED") or (state / "curated").as_uri(),
             reports=environment.get("COLLECTE_REPORTS") or (state / "reports").as_uri(),
+            release=environment.get("COLLECTE_RELEASE") or (state / "release").as_uri(),
+            vault=environment.get("COLLECTE_VAULT") or (state / "vault").as_uri(),
+            open=environment.get("COLLECTE_OPEN") or (state / "open").as_uri(),
             challenges=Path(environment.get("COLLECTE_CHALLENGES") or HOME / "include" / "challenges"),
             connections=Path(connections) if connections else None,
             smtp=environment.get("COLLECTE_SMTP") or None,

@@ -2,8 +2,10 @@
 
 ``landing``, IDENTIFYING: ``<challenge>/<centre>/<d0001>/`` holds what was received (``f12.a1``: file 12, taken by
 attempt 1), ``safe/``, the safe copies, and ``scan/``, the words to look for, both until *accept*, and ``facts/``.
-``curated``: the same path holds a batch.
+``curated``: the same path holds a batch. ``_facts/challenge=…/centre=…/delivery=…/`` holds the facts of accepted files.
 ``reports``: what coordinators read of it.
+``release``: ``<challenge>/<v1>/`` is a frozen release, ``vault``: the same path holds what of it stays hidden, SECRET.
+``open``: the same path holds an Open Data package.
 """
 
 import errno

@@ -23,7 +23,7 @@ from collecte.catalogue.tables import id_block
 from collecte.errors import Bug, CollecteError, NeedsPerson, Retry
 
 #: Revision of the newest migration: what :func:`open_catalogue` asks for.
-HEAD = "0001"
+HEAD = "0002"
 
 #: How long to wait for a lock before giving up with Retry, in seconds.
 LOCK_WAIT_S = 60.0

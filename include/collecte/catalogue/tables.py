@@ -289,3 +289,145 @@ id_block = Table(
     Column("name", String(40), primary_key=True),
     Column("next", BigInteger, nullable=False),
 )
+
+# --- what becomes of accepted files: a challenge's own work
+
+
+def _of_challenge() -> Column[str]:
+    return Column("challenge_id", String(40), ForeignKey("challenge.id"), nullable=False)
+
+
+#: A piece of a challenge's own work, by name: the lease of the attempt that may write about it.
+job = Table(
+    "job",
+    metadata,
+    _id(),
+    _of_challenge(),
+    Column("name", String(80), nullable=False, doc="release/v1/freeze, release/v1/ship/host-sftp, recall/1/remove"),
+    Column("attempt", Integer, nullable=False),
+    Column("done_at", Instant),
+    Column("counts", JSON(none_as_null=True)),
+    UniqueConstraint("challenge_id", "name"),
+)
+
+package = Table(
+    "package",
+    metadata,
+    _id(),
+    _of_challenge(),
+    Column("kind", String(10), nullable=False, doc="release, open"),
+    Column("version", Integer, nullable=False, doc="v1 is number 1 of its challenge and kind"),
+    _to("package", "release_id", optional=True),
+    Column("state", String(10), nullable=False, doc="making, frozen"),
+    Column("digest", String(64), doc="SHA-256 of its SHA256SUMS, once it is frozen"),
+    Column("replaces", String(64), doc="the digest that it had before a recall"),
+    Column("inputs", String(64), nullable=False, doc="digest over what it is made of"),
+    Column("created_at", Instant, nullable=False),
+    Column("frozen_at", Instant),
+    UniqueConstraint("challenge_id", "kind", "version"),
+    CheckConstraint("kind IN ('release','open')", name="kind"),
+    CheckConstraint("state IN ('making','frozen')", name="state"),
+)
+
+package_file = Table(
+    "package_file",
+    metadata,
+    _id(),
+    _to("package"),
+    _to("file", optional=True, index=True),
+    Column("path", String(300), nullable=False, doc="in the package; a table merged of several files: a row for each"),
+    Column("part", String(8), nullable=False, doc="train, test, or nothing"),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Index(None, "package_id", "path"),
+)
+
+package_shipment = Table(
+    "package_shipment",
+    metadata,
+    _id(),
+    _to("package"),
+    Column("destination", String(40), nullable=False),
+    Column("digest", String(64), nullable=False, doc="of the package that was sent"),
+    Column("done_at", Instant),
+    UniqueConstraint("package_id", "destination", "digest"),
+)
+
+package_receipt = Table(
+    "package_receipt",
+    metadata,
+    _id(),
+    _to("package_shipment", "shipment_id"),
+    Column("key", String(600), nullable=False),
+    Column("path", String(300), nullable=False, doc="in the package; empty: a document of the layout's"),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("version_id", String(200)),
+    Column("etag", String(200)),
+    Column("proof", String(10), nullable=False, doc="server or readback"),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("shipment_id", "key"),
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    _id(),
+    _of_challenge(),
+    Column("about", String(60), nullable=False, doc="release/v1, open/v1, recall/1, homogeneity"),
+    Column("digest", String(64), nullable=False, doc="of what was shown"),
+    Column("role", String(30), nullable=False),
+    Column("login", String(200), nullable=False, doc="as the challenge file names it"),
+    Column("answer", String(20), nullable=False, doc="approve, reject, accept, leave_out_centre, leave_out_fact"),
+    Column("value", String(200), nullable=False, doc="the centre or the fact"),
+    Column("reason", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("salt", LargeBinary, nullable=False, doc="16 bytes: salts its leaf in the challenge's chain"),
+    Index(None, "challenge_id", "about"),
+)
+
+homogeneity = Table(
+    "homogeneity",
+    metadata,
+    _id(),
+    _of_challenge(),
+    Column("digest", String(64), nullable=False, doc="over the accepted files that were judged, and the rules"),
+    Column("verdict", String(8), nullable=False, doc="green, amber, red"),
+    Column("red", JSON, nullable=False, doc="what is red: [{fact, centre}]"),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("challenge_id", "digest"),
+    CheckConstraint("verdict IN ('green','amber','red')", name="verdict"),
+)
+
+recall = Table(
+    "recall",
+    metadata,
+    _id(),
+    _of_challenge(),
+    Column("number", Integer, nullable=False),
+    _to("centre"),
+    Column("request", String(12), nullable=False, doc="opposition, erasure"),
+    Column("scope", String(10), nullable=False, doc="subject, object, delivery"),
+    # No foreign key: what it names is erased in the end.
+    Column("target", _Id, nullable=False, doc="id of the subject, object or delivery"),
+    Column("state", String(10), nullable=False, doc="asked, planned, removed, closed"),
+    Column("digest", String(64), doc="of the plan that was shown"),
+    Column("plan", JSON(none_as_null=True), doc="copies by place, in counts and catalogue ids"),
+    Column("asked_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    UniqueConstraint("challenge_id", "number"),
+    CheckConstraint("request IN ('opposition','erasure')", name="request"),
+    CheckConstraint("scope IN ('subject','object','delivery')", name="scope"),
+    CheckConstraint("state IN ('asked','planned','removed','closed')", name="state"),
+)
+
+#: Whom reception refuses from a recall on.
+refused = Table(
+    "refused",
+    metadata,
+    _id(),
+    _to("centre"),
+    _to("recall"),
+    Column("digest", String(64), nullable=False, doc="keyed; of a subject's pseudonym, or of a file's SHA-256"),
+    UniqueConstraint("centre_id", "digest"),
+)

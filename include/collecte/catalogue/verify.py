@@ -5,7 +5,7 @@ Needs nothing but the catalogue (or a copy of it), and only reads.
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from sqlalchemy import Connection, Row, and_, func, not_, select
 
@@ -22,6 +22,8 @@ from collecte.catalogue.audit import (
     head,
     leaf,
 )
+from collecte.catalogue.decisions import Decision
+from collecte.catalogue.decisions import leaf as decision_leaf
 from collecte.records import State
 
 _EVENTS_AT_ONCE, _FILES_AT_ONCE = 100, 1000
@@ -91,8 +93,11 @@ def verify(connection: Connection, challenge_id: str, known: Sequence[Anchor] = 
         broken += [found] if found else []
     for name, (at, _, _) in sorted(anchored.items()):
         broken.append(Broken(challenge_chain(challenge_id), at, f"{name}, anchored here, is gone with its delivery"))
-    if not root.broken and (found := _check_known(challenge_chain(challenge_id), root, known)):
-        broken.append(found)
+    if not root.broken:
+        found = _check_decisions(connection, challenge_id, root) or _check_known(
+            challenge_chain(challenge_id), root, known
+        )
+        broken += [found] if found else []
     return broken
 
 
@@ -148,6 +153,18 @@ def _check_known(name: str, chain: _Chain, known: Sequence[Anchor]) -> Broken | 
     for printed in known:
         if printed.chain == name and chain.hashes.get(printed.seq) != printed.hash:
             return Broken(name, printed.seq, "it is not the event whose hash the report shows")
+    return None
+
+
+def _check_decisions(connection: Connection, challenge_id: str, root: _Chain) -> Broken | None:
+    """Every decision stands in the chain as it was given; a row that somebody wrote or changed has no leaf there."""
+    of = tables.decision.c
+    columns = select(of.id, of.salt, *(of[field.name] for field in fields(Decision)))
+    for row in connection.execute(columns.where(of.challenge_id == challenge_id).order_by(of.id)).mappings():
+        given = Decision(**{field.name: row[field.name] for field in fields(Decision)})
+        if decision_leaf(row["salt"], given) not in root.leaves:
+            what = f"decision {row['id']} about {given.about} is not the one that the chain holds"
+            return Broken(challenge_chain(challenge_id), 0, what)
     return None
 
 

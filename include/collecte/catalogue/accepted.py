@@ -1,0 +1,75 @@
+"""The files that a challenge's own steps work on: accepted, and proved to be at the HDH."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from collecte.catalogue import tables
+from collecte.catalogue.pages import subjects_of_files
+from collecte.records import State
+
+_ROWS = 5000
+
+
+@dataclass(frozen=True)
+class AcceptedFile:
+    """An accepted file. ``centre`` and ``delivery`` are ids of ours; ``name`` is its path in its batch; ``object_id``
+    None: it is one of its own; ``subjects``: pseudonyms; ``sha256`` and ``size`` (bytes) are those of the safe copy.
+    """
+
+    id: int
+    centre: str
+    delivery: str
+    name: str
+    kind: str
+    object_id: int | None
+    subjects: tuple[str, ...]
+    sha256: str
+    size: int
+
+
+def accepted_files(connection: Connection, challenge_id: str) -> Iterator[AcceptedFile]:
+    """The accepted files of shipped deliveries, by id, a page of them in memory at a time."""
+    file, delivery, centre = tables.file.c, tables.delivery.c, tables.centre.c
+    columns = (
+        select(
+            file.id,
+            centre.code,
+            delivery.number,
+            file.name,
+            file.kind,
+            file.object_id,
+            file.safe_sha256,
+            file.safe_size,
+        )
+        .join(tables.delivery, delivery.id == file.delivery_id)
+        .join(tables.centre, centre.id == delivery.centre_id)
+        .where(centre.challenge_id == challenge_id, delivery.state == "shipped")
+        .where(file.state == State.ACCEPTED.value)
+        .order_by(file.id)
+        .limit(_ROWS)
+    )
+    last = 0
+    while page := connection.execute(columns.where(file.id > last)).all():
+        subjects = subjects_of_files(connection, [row.id for row in page])
+        for row in page:
+            yield AcceptedFile(
+                row.id,
+                row.code,
+                f"d{row.number:04d}",
+                row.name,
+                row.kind,
+                row.object_id,
+                subjects.get(row.id, ()),
+                row.safe_sha256,
+                row.safe_size,
+            )
+        last = page[-1].id
+
+
+def inputs_digest(files: Iterable[AcceptedFile], *rules: str) -> str:
+    """A digest (hex) over files and the rules by which they are judged or shared out; the order counts for nothing."""
+    lines = sorted(f"{file.centre}/{file.delivery}/{file.name} {file.sha256}" for file in files)
+    return hashlib.sha256("\n".join([*rules, "", *lines]).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""How identifiable is what would leave: quasi-identifiers, k, rare subjects, generalisation."""

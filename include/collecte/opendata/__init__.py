@@ -1,0 +1,1 @@
+"""Croissant, DataCite, Frictionless, BagIt; publishers."""

@@ -1,0 +1,1 @@
+"""Find and remove one subject, object or delivery everywhere."""

@@ -1,0 +1,1 @@
+"""Groups, splits, freeze, certificate, label vault."""
