@@ -66,9 +66,11 @@ def deposits() -> Mapping[str, Deposit]:
     return {"arvel": _arvel(), "belcombe": _belcombe(), "corvane": _corvane()}
 
 
-def deposit(challenge: Challenge, connect: Callable[[str], Endpoint]) -> Mapping[str, Deposit]:
+def deposit(
+    challenge: Challenge, connect: Callable[[str], Endpoint], laid: Mapping[str, Deposit] | None = None
+) -> Mapping[str, Deposit]:
     """Lay every centre's delivery into its drop, over the drop's own protocol, as the hospital would."""
-    laid = deposits()
+    laid = deposits() if laid is None else laid
     for centre_id, delivery in laid.items():
         drop = challenge.centre(centre_id).drop
         with open_source(connect(drop.connection), drop.path) as source:
@@ -91,10 +93,10 @@ def _arvel() -> Deposit:
     for number, patient in enumerate((MARCHEMALLE, ESTRUGAMOU, TRIBOULOT), 1):
         for slice_number in range(1, 13):
             image = ct_slice(patient, study=number, slice_number=slice_number)
-            _put(delivery, f"{folder}/{patient.name.replace('^', '_')}/IM{slice_number:04d}", image, "accepted")
-        delivery.planted |= _identifiers(patient)
+            put(delivery, f"{folder}/{patient.name.replace('^', '_')}/IM{slice_number:04d}", image, "accepted")
+        delivery.planted |= identifiers_of(patient)
     for bundled in ("CT_small.dcm", "MR_small.dcm"):
-        _put(delivery, f"{folder}/divers/{bundled}", _bundled(bundled), "accepted")
+        put(delivery, f"{folder}/divers/{bundled}", _bundled(bundled), "accepted")
 
     hidden = ct_slice(MARCHEMALLE, study=9, slice_number=1)
     dataset = _read(hidden)
@@ -106,11 +108,11 @@ def _arvel() -> Deposit:
     outer.ScheduledProcedureStepDescription = "demande de Odilon Marchemalle"
     outer.ReferencedPatientSequence = Sequence([inner])
     dataset.RequestAttributesSequence = Sequence([outer])
-    _put(delivery, f"{folder}/divers/cache.dcm", _written(dataset), "accepted")
+    put(delivery, f"{folder}/divers/cache.dcm", _written(dataset), "accepted")
 
     whole = ct_slice(TRIBOULOT, study=10, slice_number=1)
-    _put(delivery, f"{folder}/divers/coupe.dcm", whole[: len(whole) * 2 // 3], "quarantined", "DICOM-TRUNCATED")
-    _put(
+    put(delivery, f"{folder}/divers/coupe.dcm", whole[: len(whole) * 2 // 3], "quarantined", "DICOM-TRUNCATED")
+    put(
         delivery,
         f"{folder}/divers/IM9001",
         ct_slice(ESTRUGAMOU, study=11, slice_number=1),
@@ -118,7 +120,7 @@ def _arvel() -> Deposit:
         "MANIFEST-HASH-DIFFERS",
     )
     first = f"{folder}/{MARCHEMALLE.name.replace('^', '_')}/IM0001"
-    _put(delivery, f"{folder}/divers/encore.dcm", delivery.files[first], "duplicate", "FILE-DUPLICATE")
+    put(delivery, f"{folder}/divers/encore.dcm", delivery.files[first], "duplicate", "FILE-DUPLICATE")
 
     lines = [f"{_sha256(content)}  {path.removeprefix(folder + '/')}" for path, content in delivery.files.items()]
     lines = [f"{'0' * 64}  divers/IM9001" if line.endswith("divers/IM9001") else line for line in lines]
@@ -134,16 +136,16 @@ def _belcombe() -> Deposit:
     folder = "Lot 1 Quennedey"
     delivery = Deposit()
     for slice_number in range(1, 11):
-        _put(delivery, f"{folder}/serie/IM{slice_number:04d}", mr_slice(QUENNEDEY, slice_number), "accepted")
+        put(delivery, f"{folder}/serie/IM{slice_number:04d}", mr_slice(QUENNEDEY, slice_number), "accepted")
     members = {f"Zwingelstein Gaspard/été {n}.dcm": mr_slice(ZWINGELSTEIN, n) for n in range(1, 7)}
-    _put(delivery, f"{folder}/complement.zip", _zip(members), "superseded")
+    put(delivery, f"{folder}/complement.zip", _zip(members), "superseded")
     delivery.expected |= {f"{folder}/complement.zip!/{name}": Expected("accepted") for name in members}
     escape = _zip({"../../etc/cron.d/x": b"* * * * * root true\n"})
-    _put(delivery, f"{folder}/piege.zip", escape, "quarantined", "ARCHIVE-PATH-ESCAPE")
-    _put(delivery, f"{folder}/protocole.bin", bytes(range(256)) * 4, "quarantined", "FILE-TYPE-UNKNOWN")
+    put(delivery, f"{folder}/piege.zip", escape, "quarantined", "ARCHIVE-PATH-ESCAPE")
+    put(delivery, f"{folder}/protocole.bin", bytes(range(256)) * 4, "quarantined", "FILE-TYPE-UNKNOWN")
     delivery.files[f"{folder}/.done"] = b""
     for patient in (QUENNEDEY, ZWINGELSTEIN):
-        delivery.planted |= _identifiers(patient)
+        delivery.planted |= identifiers_of(patient)
     return delivery
 
 
@@ -154,14 +156,14 @@ def _corvane() -> Deposit:
     patients = (PFEIFFENSCHNEIDER, BOURDALOUIE, LECHANTEUX)
     rows = ["ipp;fichier;age;sexe;date_examen;diagnostic;medecin"]
     for number, patient in enumerate(patients, 1):
-        _put(delivery, f"{folder}/images/RX{number:03d}.dcm", cr_image(patient, number), "accepted")
+        put(delivery, f"{folder}/images/RX{number:03d}.dcm", cr_image(patient, number), "accepted")
         age = 2026 - int(patient.born[:4])
-        rows.append(f"{patient.ipp};RX{number:03d}.dcm;{age};{patient.sex};12/0{number}/2026;{number % 3};Dr Vaucluzel")
-        delivery.planted |= _identifiers(patient)
-    _put(delivery, f"{folder}/cliniques.csv", ("\r\n".join(rows) + "\r\n").encode("cp1252"), "accepted")
+        rows.append(f"{patient.ipp};RX{number:03d}.dcm;{age};{patient.sex};12/0{number}/2026;{number % 2};Dr Vaucluzel")
+        delivery.planted |= identifiers_of(patient)
+    put(delivery, f"{folder}/cliniques.csv", ("\r\n".join(rows) + "\r\n").encode("cp1252"), "accepted")
     number = nir("2620875116042")
     comment = f"ipp;commentaire\n{PFEIFFENSCHNEIDER.ipp};suivi en ville, NIR {number}\n{LECHANTEUX.ipp};rien de neuf\n"
-    _put(delivery, f"{folder}/suivi.csv", comment.encode(), "quarantined", "TABLE-IDENTIFIER-IN-TEXT")
+    put(delivery, f"{folder}/suivi.csv", comment.encode(), "quarantined", "TABLE-IDENTIFIER-IN-TEXT")
     delivery.planted |= {number, "Vaucluzel"}
     listed = ["fichier;taille;sha256"]
     listed += [f"{p.removeprefix(folder + '/')};{len(c)};{_sha256(c)}" for p, c in delivery.files.items()]
@@ -243,7 +245,7 @@ def _image(
     return dataset
 
 
-def _identifiers(patient: Patient) -> set[str]:
+def identifiers_of(patient: Patient) -> set[str]:
     """What must be found nowhere: the identifier, the names (in every writing that was used), the birth date."""
     return {patient.ipp, *patient.name.split("^"), patient.born}
 
@@ -252,7 +254,8 @@ def _number(patient: Patient) -> int:
     return int(patient.ipp[1:]) % 100_000
 
 
-def _put(delivery: Deposit, path: str, content: bytes, state: str, code: str = "") -> None:
+def put(delivery: Deposit, path: str, content: bytes, state: str, code: str = "") -> None:
+    """Add a file to a delivery, with where it must end."""
     delivery.files[path] = content
     delivery.expected[path] = Expected(state, code)
 
