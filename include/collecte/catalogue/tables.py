@@ -407,9 +407,9 @@ recall = Table(
     Column("number", Integer, nullable=False),
     _to("centre"),
     Column("request", String(12), nullable=False, doc="opposition, erasure"),
-    Column("scope", String(10), nullable=False, doc="subject, object, delivery"),
+    Column("scope", String(10), nullable=False, doc="subject, object, file (one that is an object by itself), delivery"),
     # No foreign key: what it names is erased in the end.
-    Column("target", _Id, nullable=False, doc="id of the subject, object or delivery"),
+    Column("target", _Id, nullable=False, doc="id of the subject, object, file or delivery"),
     Column("state", String(10), nullable=False, doc="asked, planned, removed, closed"),
     Column("digest", String(64), doc="of the plan that was shown"),
     Column("plan", JSON(none_as_null=True), doc="copies by place, in counts and catalogue ids"),
@@ -417,7 +417,7 @@ recall = Table(
     Column("closed_at", Instant),
     UniqueConstraint("challenge_id", "number"),
     CheckConstraint("request IN ('opposition','erasure')", name="request"),
-    CheckConstraint("scope IN ('subject','object','delivery')", name="scope"),
+    CheckConstraint("scope IN ('subject','object','file','delivery')", name="scope"),
     CheckConstraint("state IN ('asked','planned','removed','closed')", name="state"),
 )
 
@@ -427,7 +427,7 @@ refused = Table(
     metadata,
     _id(),
     _to("centre"),
-    _to("recall"),
+    _to("recall", optional=True),  # none: of somebody who is not known yet
     Column("digest", String(64), nullable=False, doc="keyed; of a subject's pseudonym, or of a file's SHA-256"),
     UniqueConstraint("centre_id", "digest"),
 )
