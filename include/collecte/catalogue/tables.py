@@ -407,7 +407,7 @@ recall = Table(
     Column("number", Integer, nullable=False),
     _to("centre"),
     Column("request", String(12), nullable=False, doc="opposition, erasure"),
-    Column("scope", String(10), nullable=False, doc="subject, object, file (one that is an object by itself), delivery"),
+    Column("scope", String(10), nullable=False, doc="subject, object, delivery; file: one without object"),
     # No foreign key: what it names is erased in the end.
     Column("target", _Id, nullable=False, doc="id of the subject, object, file or delivery"),
     Column("state", String(10), nullable=False, doc="asked, planned, removed, closed"),
