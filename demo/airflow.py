@@ -29,15 +29,35 @@ class Run:
         return self.state in ENDED
 
 
-class Airflow:
-    """A client that is logged in as the stack's user; to be used as a context manager."""
+@dataclass(frozen=True)
+class Asked:
+    """A question that waits for somebody, under *Required Actions*."""
 
-    def __init__(self, stack: Stack) -> None:
+    dag_id: str
+    run_id: str
+    task_id: str
+    subject: str
+    body: str
+    options: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        """Its task instance, in the API."""
+        return f"dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/{self.task_id}"
+
+
+class Airflow:
+    """A client that is logged in as one of the stack's users, the engineer unless said otherwise; to be used as a
+    context manager.
+    """
+
+    def __init__(self, stack: Stack, login: str | None = None) -> None:
         self._stack = stack
+        self._login = login or stack.user
         self._http = httpx.Client(base_url=stack.url, timeout=60, trust_env=False)
 
     def __enter__(self) -> "Airflow":
-        login = {"username": self._stack.user, "password": self._stack.password}
+        login = {"username": self._login, "password": self._stack.passwords[self._login]}
         answer = self._http.post("/auth/token", json=login).raise_for_status()
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         return self
@@ -74,6 +94,48 @@ class Airflow:
         """Whether a run with these parameters is refused before it starts."""
         body = {"logical_date": None, "conf": params}
         return self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body).is_client_error
+
+    def asked(self, dag_id: str) -> list[Asked]:
+        """The questions of a DAG that wait for an answer, the oldest first."""
+        path = f"dags/{dag_id}/dagRuns/~/hitlDetails"
+        found = self.get(path, response_received=False, order_by="created_at", limit=100)["hitl_details"]
+        return [
+            Asked(
+                dag_id,
+                one["task_instance"]["dag_run_id"],
+                one["task_instance"]["task_id"],
+                one["subject"],
+                one["body"] or "",
+                tuple(one["options"]),
+            )
+            for one in found
+            if one["task_instance"]["state"] in ("awaiting_input", "deferred")
+        ]
+
+    def answer(self, asked: Asked, option: str, **fields: Any) -> int:
+        """Answer a question, as its form does; the HTTP status."""
+        body = {"chosen_options": [option], "params_input": fields}
+        return self._http.patch(f"/api/v2/{asked.path}/-1/hitlDetails", json=body).status_code
+
+    def mark_success(self, asked: Asked) -> int:
+        """Mark the task that asks as successful; the HTTP status."""
+        return self._http.patch(f"/api/v2/{asked.path}", json={"new_state": "success"}).status_code
+
+    def write_xcom(self, asked: Asked, value: Any, key: str = "return_value") -> int:
+        """Write the XCom of the task that asks; the HTTP status."""
+        body = {"key": key, "value": value, "map_index": -1}
+        return self._http.post(f"/api/v2/{asked.path}/xcomEntries", json=body).status_code
+
+    def clear_tasks(self, run: Run, *task_ids: str, downstream: bool = False) -> int:
+        """Have tasks of a run done again; the HTTP status."""
+        body = {
+            "dry_run": False,
+            "dag_run_id": run.run_id,
+            "task_ids": list(task_ids),
+            "only_failed": False,
+            "include_downstream": downstream,
+        }
+        return self._http.post(f"/api/v2/dags/{run.dag_id}/clearTaskInstances", json=body).status_code
 
     def run(self, run: Run) -> Run:
         """The same run as it is now."""
