@@ -34,6 +34,7 @@ class RecallRow:
     id: int
     challenge_id: str
     number: int
+    centre: str
     centre_id: int
     request: Request
     scope: Scope
@@ -81,8 +82,9 @@ def new_recall(
 
 def recalls_of(connection: Connection, challenge_id: str, *states: str) -> list[RecallRow]:
     """The recalls of a challenge by number, all or those in some states (:data:`PENDING`: still to be carried out)."""
-    of = tables.recall.c
-    statement = select(*(of[f.name] for f in fields(RecallRow))).where(of.challenge_id == challenge_id)
+    of, centre = tables.recall.c, tables.centre.c
+    statement = select(*(of[f.name] for f in fields(RecallRow) if f.name != "centre"), centre.code.label("centre"))
+    statement = statement.join(tables.centre, centre.id == of.centre_id).where(of.challenge_id == challenge_id)
     if states:
         statement = statement.where(of.state.in_(states))
     return [RecallRow(**row) for row in connection.execute(statement.order_by(of.number)).mappings()]
@@ -153,6 +155,12 @@ def pseudonym_of(connection: Connection, subject_id: int) -> str | None:
     return found
 
 
+def delivery_label(connection: Connection, delivery_id: int) -> str:
+    """``d0001``, within its centre."""
+    number = select(tables.delivery.c.number).where(tables.delivery.c.id == delivery_id)
+    return f"d{connection.execute(number).scalar_one():04d}"
+
+
 def named(connection: Connection, centre_id: int, letter: str, row_id: int) -> tuple[Scope, int] | None:
     """What ``s12``, ``o12`` or ``f12`` of a centre names: scope and id; a file with an object names that. None:
     nothing of this centre.
@@ -179,10 +187,51 @@ def files_named(connection: Connection, scope: Scope, target: int) -> list[int]:
     elif scope == "object":
         statement = statement.where(file.object_id == target)
     elif scope == "file":
-        statement = statement.where(file.id == target)
+        return _with_members(connection, target)
     else:
         statement = statement.where(file.delivery_id == target)
     return sorted(connection.execute(statement).scalars())
+
+
+def _with_members(connection: Connection, file_id: int) -> list[int]:
+    """A file; of an archive also what came out of it."""
+    file = tables.file.c
+    found = fresh = {file_id}
+    while fresh:
+        inside = select(file.id).where(file.origin_id.in_(sorted(fresh)))
+        fresh = set(connection.execute(inside).scalars()) - found
+        found = found | fresh
+    return sorted(found)
+
+
+def archives_of_nothing_else(connection: Connection, ids: Iterable[int]) -> list[int]:
+    """The archives of which every member is one of these, and the archives that hold nothing but such archives."""
+    file = tables.file.c
+    held, found = set(ids), set[int]()
+    fresh = set(held)
+    while fresh:
+        origins: set[int] = set()
+        for chunk in chunks(sorted(fresh)):
+            inside = select(file.origin_id.distinct()).where(file.id.in_(chunk), file.origin_id.is_not(None))
+            origins.update(connection.execute(inside).scalars())
+        fresh = set()
+        for origin in sorted(origins - held):
+            members = connection.execute(select(file.id).where(file.origin_id == origin)).scalars()
+            if held.issuperset(members):
+                fresh.add(origin)
+        found |= fresh
+        held |= fresh
+    return sorted(found)
+
+
+def held_names(connection: Connection, delivery_id: int, names: Iterable[str]) -> frozenset[str]:
+    """Those of these output names that an accepted file of the delivery has."""
+    file = tables.file.c
+    statement = select(file.name).where(file.delivery_id == delivery_id, file.state == State.ACCEPTED.value)
+    found: set[str] = set()
+    for chunk in chunks(sorted(set(names))):
+        found.update(connection.execute(statement.where(file.name.in_(chunk))).scalars())
+    return frozenset(found)
 
 
 def same_bytes_as(connection: Connection, challenge_id: str, ids: Iterable[int]) -> list[int]:

@@ -70,6 +70,12 @@ class Retention(Model):
 
     landing_days: Count = Field(default=90, ge=1, description="Days after a delivery was shipped.", examples=["90"])
     quarantine_days: Count = Field(default=180, ge=1, description="Days after a file was refused.", examples=["180"])
+    backup_days: Count = Field(
+        default=30,
+        ge=1,
+        description="Days that your backups of zones and catalogue are kept: a recall says when the last copy expires.",
+        examples=["30"],
+    )
 
 
 class Report(Model):

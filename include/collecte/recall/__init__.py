@@ -4,19 +4,21 @@ This room turns records into text and rewrites tables; it reads neither the cata
 names a patient: subjects, files and deliveries stand under the catalogue's ids.
 """
 
-from collecte.recall.page import mail_text, plan_markdown, recall_page
-from collecte.recall.plan import Copies, Plan, numbers_of, ranges
+from collecte.recall.page import both, mail_text, plan_markdown, recall_page
+from collecte.recall.plan import Action, Copies, Plan, numbers_of, ranges
 from collecte.recall.requests import FOLDER, MAX_BYTES, Asked, Line, answer_csv, parse_requests
 from collecte.recall.rows import needles, rows_about, without_rows
 
 __all__ = [
     "FOLDER",
     "MAX_BYTES",
+    "Action",
     "Asked",
     "Copies",
     "Line",
     "Plan",
     "answer_csv",
+    "both",
     "mail_text",
     "needles",
     "numbers_of",

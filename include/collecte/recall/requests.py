@@ -18,7 +18,11 @@ import io
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from pathlib import Path
+from typing import Literal, cast
+
+import yaml
 
 from collecte.findings import Finding, Language
 from collecte.records import PatientRef
@@ -31,32 +35,12 @@ MAX_BYTES = 1024 * 1024
 
 Request = Literal["opposition", "erasure"]
 
-_COLUMNS: Mapping[str, frozenset[str]] = {
-    "patient": frozenset(
-        (
-            "ipp",
-            "nip",
-            "npp",
-            "mrn",
-            "patient",
-            "patientid",
-            "idpatient",
-            "numpatient",
-            "numeropatient",
-            "codepatient",
-            "identifiant",
-            "identifiantpatient",
-            "numerodossier",
-            "nodossier",
-        )
-    ),  # fmt: skip
-    "request": frozenset(("demande", "request", "type", "motif", "nature", "droit")),
-    "issuer": frozenset(("emetteur", "issuer", "autorite", "domaine")),
-}
-_REQUESTS: Mapping[str, Request] = {
-    **dict.fromkeys(("opposition", "oppose", "opposee", "refus", "retrait", "objection", "optout"), "opposition"),
-    **dict.fromkeys(("effacement", "effacer", "suppression", "supprimer", "erasure", "erase", "delete"), "erasure"),
-}
+
+@cache
+def _words(group: str) -> Mapping[str, str]:
+    """What a column or a request is called → what it means."""
+    words = yaml.safe_load(Path(__file__).with_name("request_words.yaml").read_text("utf-8"))[group]
+    return {word: meaning for meaning, called in words.items() for word in called}
 
 
 @dataclass(frozen=True)
@@ -139,9 +123,8 @@ def _columns(header: Sequence[str]) -> Mapping[str, int]:
     """Where each column stands; nothing where the line names no column of patients."""
     found: dict[str, int] = {}
     for index, title in enumerate(header):
-        for meaning, titles in _COLUMNS.items():
-            if _plain(title) in titles:
-                found.setdefault(meaning, index)
+        if meaning := _words("columns").get(_plain(title)):
+            found.setdefault(meaning, index)
     return found if "patient" in found else {}
 
 
@@ -150,10 +133,10 @@ def _asked(number: int, cells: Sequence[str], columns: Mapping[str, int]) -> Ask
         index = columns.get(name, len(cells))
         return cells[index] if index < len(cells) else ""
 
-    request = _REQUESTS.get(_plain(cell("request")))
+    request = _words("requests").get(_plain(cell("request")))
     if not cell("patient") or request is None:
         return None
-    return Asked(number, PatientRef(cell("patient"), cell("issuer") or None), request)
+    return Asked(number, PatientRef(cell("patient"), cell("issuer") or None), cast("Request", request))
 
 
 def _plain(text: str) -> str:

@@ -75,7 +75,7 @@ def ship(site: Site, shard: str) -> dict[str, int]:
     counts = {"files": len(stored), "bytes": sum(s.item.size for s in stored)}
     with lease.finish(counts) as moves:
         shipment = ensure_shipment(moves.connection, delivery.id, HDH)
-        moves.add_receipts(_receipt(shipment.id, items[s.item], s) for s in stored)
+        moves.add_receipts(as_receipt(shipment.id, items[s.item], s) for s in stored)
     return counts
 
 
@@ -105,12 +105,12 @@ def _commit(site: Site, delivery: DeliveryRow, lease: Lease, abandoned: timedelt
         )
     with working(lease), tempfile.TemporaryDirectory() as folder:
         with site.catalogue.read() as connection:
-            written = documents(_batch_rows(connection, delivery), Path(folder))
+            written = documents(batch_rows(connection, delivery), Path(folder))
         sent = [_put_document(site, delivery, path) for path in written]
         aborted = _abort_abandoned(site, abandoned)
     counts = {"files": accepted, "documents": len(sent), "uploads_aborted": aborted}
     with lease.finish(counts) as moves:
-        moves.add_receipts(_receipt(shipment.id, None, stored) for stored in sent)
+        moves.add_receipts(as_receipt(shipment.id, None, stored) for stored in sent)
         close_shipment(moves.connection, shipment.id, sent[-1].item.sha256)
         moves.delivery_state("shipped")
     return counts
@@ -142,7 +142,8 @@ def _put_document(site: Site, delivery: DeliveryRow, path: Path) -> Stored:
     return stored
 
 
-def _receipt(shipment_id: int, file_id: int | None, stored: Stored) -> dict[str, object]:
+def as_receipt(shipment_id: int, file_id: int | None, stored: Stored) -> dict[str, object]:
+    """The receipt of what a destination holds, as the catalogue takes it."""
     return {
         "shipment_id": shipment_id,
         "file_id": file_id,
@@ -155,7 +156,7 @@ def _receipt(shipment_id: int, file_id: int | None, stored: Stored) -> dict[str,
     }
 
 
-def _batch_rows(connection: Connection, delivery: DeliveryRow) -> Iterator[BatchRow]:
+def batch_rows(connection: Connection, delivery: DeliveryRow) -> Iterator[BatchRow]:
     """Objects are numbered within the batch, in the order of their files' names: the catalogue's own ids depend on
     timing."""
     numbers: dict[int | None, int] = {}
