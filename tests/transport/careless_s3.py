@@ -20,6 +20,7 @@ class Careless:
     honours_conditions: bool = True
     flips_a_bit: bool = False
     echoes_the_sum: bool = True
+    keeps_what_is_deleted: bool = False
     busy: int = 0
     objects: dict[str, tuple[bytes, dict[str, str]]] = field(default_factory=dict)
     uploads: dict[str, tuple[str, dict[int, bytes]]] = field(default_factory=dict)
@@ -158,7 +159,7 @@ class _Handler(QuietHandler):
         self.state.requests.append(f"DELETE {key}")
         if "uploadId" in query:
             self.state.uploads.pop(query["uploadId"][0], None)
-        else:
+        elif not self.state.keeps_what_is_deleted:
             self.state.objects.pop(key, None)
         self._answer(204)
 

@@ -11,7 +11,7 @@ that lead out of the drop; a file that ends before its size; a file that changes
 from collecte.transport.connections import Endpoint, endpoint_from_json, load_endpoint
 from collecte.transport.destination import open_destination
 from collecte.transport.entries import Entry, Fetched, Source, Want
-from collecte.transport.items import Destination, Item, Proof, Stored
+from collecte.transport.items import Destination, Item, Proof, Removed, Stored
 from collecte.transport.parts import carry_over
 from collecte.transport.source import open_source
 
@@ -22,6 +22,7 @@ __all__ = [
     "Fetched",
     "Item",
     "Proof",
+    "Removed",
     "Source",
     "Stored",
     "Want",

@@ -3,6 +3,8 @@
 A file is checked while it is copied to a ``.part``, linked to its name only if nothing stands there, and read back.
 """
 
+import errno
+import glob
 import hashlib
 import os
 import time
@@ -20,10 +22,12 @@ from collecte.transport.items import (
     Differs,
     Item,
     Proof,
+    Removed,
     Stored,
     altered,
     check_key,
     raise_differing,
+    still_there,
 )
 from collecte.transport.parts import sync_folders
 
@@ -85,6 +89,32 @@ class _FolderDestination:
         if sha256_of(target) != item.sha256:
             raise Differs(item.key)
         return Stored(item, None, item.sha256, "readback")
+
+    def remove(self, keys: Iterable[str]) -> Iterator[Removed]:
+        """See :class:`~collecte.transport.items.Destination`. Folders that are empty then go too."""
+        for key in keys:
+            with disk_errors(self._id):
+                yield self._remove(key)
+
+    def _remove(self, key: str) -> Removed:
+        target = self._at(key)
+        found = int(target.is_symlink() or target.exists())
+        for path in (target, *target.parent.glob(f"{glob.escape(target.name)}.*{_PART}")):
+            path.unlink(missing_ok=True)
+        if target.is_symlink() or target.exists():
+            raise still_there(key)
+        self._remove_empty(target.parent)
+        return Removed(key, found)
+
+    def _remove_empty(self, folder: Path) -> None:
+        while folder != self._root and folder.is_dir() and not any(folder.iterdir()):
+            try:
+                folder.rmdir()
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:  # somebody wrote into it meanwhile
+                    raise
+                return
+            folder = folder.parent
 
     def abort_unfinished(self, older_than: timedelta | None = None) -> int:
         """See :class:`~collecte.transport.items.Destination`."""

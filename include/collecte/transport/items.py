@@ -34,6 +34,17 @@ class Stored:
     proof: Proof
 
 
+@dataclass(frozen=True)
+class Removed:
+    """What came of removing a key: ``versions`` of it that are gone (delete markers count), and how many stay because
+    the destination holds them under a lock (object lock, legal hold): these are hidden, but nobody can remove them yet.
+    """
+
+    key: str
+    versions: int
+    locked: int = 0
+
+
 class Destination(Protocol):
     """Where batches and releases go. Every method raises Retry or NeedsPerson; messages may name keys."""
 
@@ -46,6 +57,14 @@ class Destination(Protocol):
 
         What is there already with the same bytes is not sent again. What is there with other bytes is never
         overwritten: the other items are stored, then NeedsPerson names the keys. After a cut call again, same items.
+        """
+        ...
+
+    def remove(self, keys: Iterable[str]) -> Iterator[Removed]:
+        """Remove objects with every version of them and whatever was left of sending them; one result for each key, in
+        no order, once it was looked for again. A key that is not there is no error.
+
+        Raises NeedsPerson where the destination refuses, or where the object is still there afterwards.
         """
         ...
 
@@ -103,7 +122,15 @@ def altered(item: Item) -> NeedsPerson:
     """Our own copy no longer has the bytes that the catalogue knows."""
     return NeedsPerson(
         f"The file for {item.key} no longer has the SHA-256 of the catalogue; it was not sent.",
-        "check the disk of the curated zone, put the file back from the zone's backup, then clear the task.",
+        "check the disk of its zone, put the file back from the zone's backup, then clear the task.",
+    )
+
+
+def still_there(key: str) -> NeedsPerson:
+    """What was removed is there afterwards."""
+    return NeedsPerson(
+        f"The destination still holds {key} after it was removed.",
+        "find out what else writes there (a replication, a backup that restores), then clear the task.",
     )
 
 

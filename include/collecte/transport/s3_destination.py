@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -26,12 +27,14 @@ from collecte.transport.items import (
     Differs,
     Item,
     Proof,
+    Removed,
     Stored,
     altered,
     check_key,
     raise_differing,
 )
 from collecte.transport.s3 import THREADS, is_missing, s3_prefix
+from collecte.transport.s3_remove import remove_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -339,6 +342,21 @@ class _S3Destination:
         return hashed.hexdigest(), size
 
     # -- look and clean --
+
+    def remove(self, keys: Iterable[str]) -> Iterator[Removed]:
+        """See :class:`~collecte.transport.items.Destination`."""
+        queue = iter(keys)
+        with ThreadPoolExecutor(THREADS, "s3-remove") as pool:
+            while some := list(islice(queue, THREADS * 16)):
+                yield from pool.map(self._remove, some)
+
+    def _remove(self, key: str) -> Removed:
+        at = self._at(key)
+        with s3_errors(self._id):
+            for upload in self._uploads(at["Key"]):
+                if upload["Key"] == at["Key"]:
+                    self._client.abort_multipart_upload(**at, UploadId=upload["UploadId"])
+            return remove_object(self._client, at["Bucket"], at["Key"], key)
 
     def abort_unfinished(self, older_than: timedelta | None = None) -> int:
         """See :class:`~collecte.transport.items.Destination`."""
