@@ -1,17 +1,21 @@
 """The facts table: one row for each accepted copy of a file, what it is and how big, nothing of whom it shows.
 
 ``describe`` writes one Parquet file a shard, ``validate`` and the reports read a delivery's shards into one frame. The
-columns are :data:`SCHEMA`; those of another kind than the row's are null.
+columns are :data:`SCHEMA`; those of another kind than the row's are null. ``accept`` puts the rows of accepted files
+into curated, by challenge, centre and delivery; there they are asked with SQL (:func:`open_facts`).
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from glob import escape
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from collecte.errors import Bug, NeedsPerson
@@ -19,6 +23,9 @@ from collecte.records import Fact
 
 #: Columns of every row, whatever its kind.
 COMMON_COLUMNS = ("file_id", "object_id", "kind", "subject", "name", "size_bytes")
+
+#: By what the facts in curated are parted.
+PARTITIONS = ("challenge", "centre", "delivery")
 
 _TEXT, _WHOLE, _NUMBER = pa.string(), pa.int64(), pa.float64()
 
@@ -52,6 +59,7 @@ _TYPES: Mapping[str, Mapping[str, pa.DataType]] = {
         "patient_sex": _TEXT,
         "patient_age_years": _NUMBER,
         "burned_in_annotation": _TEXT,
+        "pixel_sha256": _TEXT,
     },
     "table": {
         "n_rows": _WHOLE,
@@ -97,17 +105,52 @@ def write_facts(path: Path, rows: Iterable[Mapping[str, Fact]]) -> int:
     Raises:
         Bug: a row has a column that :data:`SCHEMA` lacks, or a value of another type.
     """
-    part = path.with_name(f"{path.name}.part")
-    count = 0
-    with part.open("wb") as file:
-        with pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
-            for batch in _batches(iter(rows)):
-                writer.write_table(_table(batch))
-                count += len(batch)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    return count
+    return _write(path, SCHEMA, (_table(batch) for batch in _batches(iter(rows))))
+
+
+def keep_facts(source: Path, target: Path, kept: Callable[[Sequence[int]], Collection[int]]) -> int:
+    """Write a shard's rows of some files to ``target``, as :func:`write_facts` writes; how many they were. ``kept``
+    says which of a batch's file ids these are.
+
+    Raises:
+        NeedsPerson: the shard is missing, damaged, or was written with other columns.
+    """
+    try:
+        with pq.ParquetFile(source) as file:
+            if file.schema_arrow.names != SCHEMA.names:
+                raise _damaged(source)
+            return _write(target, SCHEMA, (_kept(batch, kept) for batch in file.iter_batches(_ROWS_PER_BATCH)))
+    except (FileNotFoundError, pa.ArrowException):
+        raise _damaged(source) from None
+
+
+def drop_facts(folder: Path, file_ids: Collection[int]) -> int:
+    """Rewrite a folder's shards without the rows of these files; how many went. Run again, it changes nothing.
+
+    Raises:
+        NeedsPerson: a shard is damaged.
+    """
+    gone = frozenset(file_ids)
+    return sum(_drop(path, gone) for path in sorted(folder.glob("*.parquet")))
+
+
+def open_facts(curated: Path, challenge_id: str) -> duckdb.DuckDBPyConnection:
+    """A connection whose view ``facts`` holds the rows of a challenge's accepted files: the columns of :data:`SCHEMA`
+    with ``challenge``, ``centre`` and ``delivery`` (ids of ours). Empty where nothing was accepted. It reads the files
+    when it is asked, and holds a gigabyte in memory at most; whoever opens it closes it.
+    """
+    folder = curated / "_facts" / f"challenge={challenge_id}"
+    connection = duckdb.connect(config={"memory_limit": "1GB", "threads": 2, "autoinstall_known_extensions": False})
+    if next(folder.glob("*/*/*.parquet"), None) is None:
+        fields = [*SCHEMA, *(pa.field(name, _TEXT) for name in PARTITIONS)]
+        connection.register("facts", pa.schema(fields).empty_table())
+        return connection
+    shards = f"{escape(str(folder))}/*/*/*.parquet".replace("'", "''")
+    connection.execute(
+        f"CREATE VIEW facts AS SELECT * FROM read_parquet('{shards}', union_by_name = true, "  # noqa: S608 (our path)
+        "hive_partitioning = true, hive_types_autocast = false)"
+    )
+    return connection
 
 
 def read_facts(paths: Iterable[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -150,6 +193,38 @@ def _damaged(path: Path) -> NeedsPerson:
         f"The facts of a shard ({path.name}) are missing, damaged or of another version.",
         "clear the describe task of this delivery, so that it runs again; then this one.",
     )
+
+
+def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
+    part = path.with_name(f"{path.name}.part")
+    count = 0
+    with part.open("wb") as file:
+        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            for table in tables:
+                writer.write_table(table)
+                count += table.num_rows
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    return count
+
+
+def _kept(batch: pa.RecordBatch, kept: Callable[[Sequence[int]], Collection[int]]) -> pa.Table:
+    ids = pa.array(sorted(kept(batch.column("file_id").to_pylist())), type=_WHOLE)
+    return pa.Table.from_batches([batch.filter(pc.is_in(batch.column("file_id"), value_set=ids))])
+
+
+def _drop(path: Path, gone: frozenset[int]) -> int:
+    try:
+        with pq.ParquetFile(path) as file:
+            ids = file.read(["file_id"]).column("file_id")
+            if not any(file_id in gone for file_id in ids.to_pylist()):
+                return 0
+            batches = file.iter_batches(_ROWS_PER_BATCH)
+            left = _write(path, file.schema_arrow, (_kept(batch, lambda ids: set(ids) - gone) for batch in batches))
+            return len(ids) - left
+    except pa.ArrowException:
+        raise _damaged(path) from None
 
 
 def _batches(rows: Iterator[Mapping[str, Fact]]) -> Iterator[list[Mapping[str, Fact]]]:

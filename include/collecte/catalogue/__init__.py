@@ -5,7 +5,7 @@ transaction that holds all its writes, the files' moves through the state machin
 and one event of the audit chain. Names of the centre stand here sealed or as keyed digests, never in clear.
 """
 
-from collecte.catalogue.accepted import AcceptedFile, accepted_files, inputs_digest
+from collecte.catalogue.accepted import AcceptedFile, accepted_files, inputs_digest, superseded_by
 from collecte.catalogue.audit import anchor, append, challenge_chain, delivery_chain, head
 from collecte.catalogue.decisions import Decision, decide, decisions_about, new_decision
 from collecte.catalogue.deliveries import (
@@ -195,6 +195,7 @@ __all__ = [
     "sizes_of_delivery",
     "subjects_of",
     "subjects_of_files",
+    "superseded_by",
     "take",
     "take_again",
     "take_ids",

@@ -73,3 +73,20 @@ def inputs_digest(files: Iterable[AcceptedFile], *rules: str) -> str:
     """A digest (hex) over files and the rules by which they are judged or shared out; the order counts for nothing."""
     lines = sorted(f"{file.centre}/{file.delivery}/{file.name} {file.sha256}" for file in files)
     return hashlib.sha256("\n".join([*rules, "", *lines]).encode()).hexdigest()
+
+
+def superseded_by(connection: Connection, delivery_id: int) -> dict[str, list[int]]:
+    """The ids of files in other deliveries whose place a delivery's files have taken, by the delivery (``d0001``)."""
+    older, newer, delivery = tables.file.alias("older").c, tables.file.alias("newer").c, tables.delivery.c
+    statement = (
+        select(delivery.number, older.id)
+        .join(newer.id.table, newer.id == older.points_to)
+        .join(tables.delivery, delivery.id == older.delivery_id)
+        .where(newer.delivery_id == delivery_id, older.delivery_id != delivery_id)
+        .where(older.state == State.SUPERSEDED.value)
+        .order_by(delivery.number, older.id)
+    )
+    found: dict[str, list[int]] = {}
+    for number, file_id in connection.execute(statement):
+        found.setdefault(f"d{number:04d}", []).append(file_id)
+    return found

@@ -1,5 +1,6 @@
 """The facts of a safe copy."""
 
+import hashlib
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ def test_the_facts_of_a_slice(make: Maker) -> None:
         "patient_sex": "F",
         "patient_age_years": 45.0,
         "burned_in_annotation": None,
+        "pixel_sha256": hashlib.sha256(b"(8, 8, 1, 16, 0)" + bytes(range(128))).hexdigest(),
     }
 
 
@@ -83,3 +85,30 @@ def test_multi_frame_and_big_endian_numbers(make: Maker) -> None:
     image = slice_of(NumberOfFrames=3)
     image.PixelData *= 3
     assert facts_of(make(image))["frames"] == 3
+
+
+def test_the_same_pixels_have_one_hash_whatever_stores_them(make: Maker) -> None:
+    def hashed(source: Any) -> str | None:
+        return facts_of(make(source))["pixel_sha256"]
+
+    of_one = {hashed(bundled(f"MR_small{storage}.dcm")) for storage in ("", "_bigendian", "_implicit", "_RLE")}
+    assert len(of_one) == 1
+    assert None not in of_one
+    again = slice_of(PatientName="Autre^Nom", PatientID="IPP2", SOPInstanceUID="1.2.3.4.2", StudyDate="20210101")
+    assert hashed(again) == hashed(slice_of())
+    other = slice_of()
+    other.PixelData = bytes([1, *range(1, 128)])
+    assert hashed(other) not in (hashed(slice_of()), None)
+
+
+def test_jpeg_is_told_apart_by_its_compressed_stream(make: Maker) -> None:
+    first, second = (facts_of(make(bundled(n)))["pixel_sha256"] for n in ("JPEG2000.dcm", "MR_small_jp2klossless.dcm"))
+    assert first
+    assert second
+    assert first != second
+
+
+def test_an_image_of_one_value_is_the_same_as_no_other(make: Maker) -> None:
+    black = slice_of()
+    black.PixelData = b"\1\0" * 64
+    assert facts_of(make(black))["pixel_sha256"] is None

@@ -1,4 +1,4 @@
-"""The facts of a safe copy, from its header."""
+"""The facts of a safe copy, from its header; and a hash of what it shows."""
 
 import math
 import struct
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from collecte.formats.dicom._elements import Element, Encoding
 from collecte.formats.dicom._part10 import Dicom, opened_dicom
+from collecte.formats.dicom._pixel_hash import pixel_sha256
 from collecte.formats.dicom._text import charsets, readings
 from collecte.formats.dicom._wall import Refusal
 from collecte.records import Fact
@@ -42,14 +43,14 @@ _YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
 
 def describe(target: Path) -> Mapping[str, Fact]:
     """The facts of a safe copy by the columns of the facts table: sizes in pixels, spacings in mm, age in years, the
-    date as shifted (ISO); None where the file does not say.
+    date as shifted (ISO); ``pixel_sha256`` of the decoded pixels; None where the file does not say.
 
     Raises:
         OSError: the file cannot be read.
     """
     try:
         with opened_dicom(target) as dicom:
-            return _described(dicom)
+            return {**_described(dicom), "pixel_sha256": pixel_sha256(dicom, target)}
     except Refusal:
         return dict.fromkeys(_COLUMNS)
 
@@ -82,6 +83,7 @@ _COLUMNS = (
     "slice_thickness_mm",
     "study_date",
     "patient_age_years",
+    "pixel_sha256",
 )
 
 
