@@ -87,6 +87,29 @@ class Pseudonymiser:
         return self.keys.derive("date shift")
 
 
+@dataclass(frozen=True)
+class ReleaseIds:
+    """The ids of one release or Open Data package, keyed by its own secret: they lead to no pseudonym without it."""
+
+    secret: bytes = field(repr=False)
+
+    def case(self, subject: str) -> str:
+        """``case-`` and 16 characters (80 bits) of base32, of a pseudonym."""
+        return "case-" + _base32(keyed_digest(self.secret, "case", subject), 16)
+
+    def uid(self, uid: str) -> str:
+        """The replacement of a UID of ours (PS3.5, B.2)."""
+        return _uid(self.secret, uid.strip("\0 "))
+
+    def reference(self, value: str) -> str:
+        """The replacement of an accession number of ours, fit for VR SH."""
+        return _base32(keyed_digest(self.secret, "reference", value), 16).upper()
+
+    def name(self, name: str) -> str:
+        """A name for a file, of its name in the batch: 16 characters; the suffix is not part of it."""
+        return _base32(keyed_digest(self.secret, "name", name), 16)
+
+
 @lru_cache(maxsize=65536)
 def _subject(key: bytes, centre: str, issuer: str, identifier: str) -> str:
     return "sub-" + _base32(keyed_digest(key, "subject", centre, issuer, identifier), 16)

@@ -33,6 +33,18 @@ class Context:
     durable: bool = True
 
 
+@dataclass(frozen=True)
+class Rekeyer:
+    """The replacements of ids of ours by others: of a pseudonym, of a UID of ours, of another reference of ours (an
+    accession number), and of the output name of a file (None where what it names is not in the new set).
+    """
+
+    subject: Callable[[str], str]
+    uid: Callable[[str], str]
+    reference: Callable[[str], str]
+    name: Callable[[str], str | None] = nowhere
+
+
 class Format(Protocol):
     """What a kind of data offers. ``source`` and ``target`` are local paths; memory does not grow with their size.
 
@@ -58,4 +70,9 @@ class Format(Protocol):
 
     def describe(self, target: Path) -> Mapping[str, Fact]:
         """The facts of a safe copy, by the columns of :mod:`collecte.facts`."""
+        ...
+
+    def rekey(self, source: Path, target: Path, rekeyer: Rekeyer) -> Safe:
+        """Write a safe copy under other ids to ``target`` (a new file, complete and durable on return). Nothing else
+        changes: pixels and values are those of ``source``. The same input and ids give the same bytes."""
         ...

@@ -15,7 +15,8 @@ from collecte.formats.dicom.describe import describe
 from collecte.formats.dicom.harvest import harvest
 from collecte.formats.dicom.make_safe import make_safe
 from collecte.formats.dicom.recognise import recognise
+from collecte.formats.dicom.rekey import rekey
 
 KIND = "dicom"
 
-__all__ = ["KIND", "describe", "harvest", "make_safe", "recognise"]
+__all__ = ["KIND", "describe", "harvest", "make_safe", "recognise", "rekey"]

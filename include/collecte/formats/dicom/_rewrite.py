@@ -23,7 +23,7 @@ from collecte.formats.dicom._values import BINARY_SIZES, BULK_VRS, capped_age, d
 from collecte.pseudonym import Pseudonymiser
 
 #: Roots of UIDs that are the same in every hospital: the standard's own, and HL7's registry of coding schemes.
-_PUBLIC_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
+PUBLIC_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def replaced_uids(pseudonyms: Pseudonymiser, raw: bytes) -> bytes:
 
 def _replaced_uid(pseudonyms: Pseudonymiser, raw: bytes) -> bytes:
     uid = raw.strip(b"\0 ").decode("latin-1")
-    if not uid or (uid.startswith(_PUBLIC_ROOTS) and uid.replace(".", "").isdigit()):
+    if not uid or (uid.startswith(PUBLIC_ROOTS) and uid.replace(".", "").isdigit()):
         return uid.encode("ascii")
     return pseudonyms.uid(uid).encode("ascii")
 

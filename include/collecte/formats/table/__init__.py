@@ -13,7 +13,8 @@ from collecte.formats.table.describe import describe
 from collecte.formats.table.harvest import harvest
 from collecte.formats.table.make_safe import make_safe
 from collecte.formats.table.recognise import recognise
+from collecte.formats.table.rekey import rekey, rekeyed_rows
 
 KIND = "table"
 
-__all__ = ["KIND", "describe", "harvest", "make_safe", "recognise"]
+__all__ = ["KIND", "describe", "harvest", "make_safe", "recognise", "rekey", "rekeyed_rows"]
