@@ -116,5 +116,12 @@ def is_done(connection: Connection, challenge_id: str, name: str) -> bool:
     return connection.execute(found).scalar() is not None
 
 
+def counts_of_job(connection: Connection, challenge_id: str, name: str) -> dict[str, int]:
+    """The counts of a job that has ended; empty where it has not."""
+    job = tables.job.c
+    found = select(job.counts).where(job.challenge_id == challenge_id, job.name == name, job.done_at.is_not(None))
+    return dict(connection.execute(found).scalar() or {})
+
+
 def _ensure_challenge(connection: Connection, challenge_id: str) -> None:
     connection.execute(new_rows(connection, tables.challenge).on_conflict_do_nothing(), {"id": challenge_id})

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, update
 
 from collecte.catalogue import tables
-from collecte.catalogue.deliveries import ensure_centre
+from collecte.catalogue.deliveries import DeliveryRow, deliveries_of, ensure_centre
 from collecte.catalogue.engine import chunks, insert_rows, now, take_ids
 from collecte.catalogue.files import FileRow, file_rows, select_files
 from collecte.errors import NeedsPerson
@@ -65,10 +65,11 @@ def new_recall(
         if same and row.state != "closed":
             return row
     (recall_id,) = take_ids(connection, "recall", 1)
+    number = max((row.number for row in rows), default=0) + 1
     values = {
         "id": recall_id,
         "challenge_id": challenge_id,
-        "number": max((row.number for row in rows), default=0) + 1,
+        "number": number,
         "centre_id": centre_id,
         "request": request,
         "scope": scope,
@@ -77,7 +78,7 @@ def new_recall(
         "asked_at": now(),
     }
     connection.execute(insert(tables.recall), values)
-    return recall_by_number(connection, challenge_id, values["number"])
+    return recall_by_number(connection, challenge_id, number)
 
 
 def recalls_of(connection: Connection, challenge_id: str, *states: str) -> list[RecallRow]:
@@ -161,6 +162,13 @@ def delivery_label(connection: Connection, delivery_id: int) -> str:
     return f"d{connection.execute(number).scalar_one():04d}"
 
 
+def delivery_by_id(connection: Connection, delivery_id: int) -> DeliveryRow:
+    """The delivery of an id."""
+    centre = select(tables.delivery.c.centre_id).where(tables.delivery.c.id == delivery_id)
+    rows = deliveries_of(connection, connection.execute(centre).scalar_one())
+    return next(row for row in rows if row.id == delivery_id)
+
+
 def named(connection: Connection, centre_id: int, letter: str, row_id: int) -> tuple[Scope, int] | None:
     """What ``s12``, ``o12`` or ``f12`` of a centre names: scope and id; a file with an object names that. None:
     nothing of this centre.
@@ -181,7 +189,7 @@ def named(connection: Connection, centre_id: int, letter: str, row_id: int) -> t
 def files_named(connection: Connection, scope: Scope, target: int) -> list[int]:
     """The ids of the files that a recall names, in order."""
     file, link = tables.file.c, tables.file_subject.c
-    statement: Select[tuple[int]] = select(file.id)
+    statement: Select[Any] = select(file.id)
     if scope == "subject":
         statement = select(link.file_id).where(link.subject_id == target)
     elif scope == "object":
@@ -352,11 +360,25 @@ def forget_links(connection: Connection, subject_id: int, ids: Iterable[int]) ->
         connection.execute(gone)
 
 
-def drop_subject(connection: Connection, subject_id: int) -> int:
-    """Forget a subject of which no file is left, and all that was sealed of them; how many identifiers went."""
+def unfiled_subjects(connection: Connection, delivery_id: int) -> Mapping[int, str]:
+    """The subjects of whom a delivery has identifiers, and nobody any file: pseudonyms by id."""
+    of, link, subject = tables.identifier.c, tables.file_subject.c, tables.subject.c
+    met = select(of.id).where(of.delivery_id == delivery_id, of.subject_id == subject.id).exists()
+    filed = select(link.file_id).where(link.subject_id == subject.id).exists()
+    rows = connection.execute(select(subject.id, subject.pseudonym).where(met, ~filed))
+    return {row.id: row.pseudonym for row in rows}
+
+
+def drop_subject(connection: Connection, subject_id: int, delivery_id: int | None = None) -> int:
+    """Forget all that was sealed of a subject, in all deliveries or in one, and the subject itself once nothing is
+    left of them; how many identifiers went.
+    """
     link, of = tables.file_subject.c, tables.identifier.c
-    gone = connection.execute(delete(tables.identifier).where(of.subject_id == subject_id)).rowcount
-    if connection.execute(select(link.file_id).where(link.subject_id == subject_id).limit(1)).scalar() is None:
+    sealed = of.subject_id == subject_id
+    mine = sealed if delivery_id is None else and_(sealed, of.delivery_id == delivery_id)
+    gone = connection.execute(delete(tables.identifier).where(mine)).rowcount
+    left = select(of.id).where(sealed).exists() | select(link.file_id).where(link.subject_id == subject_id).exists()
+    if not connection.execute(select(left)).scalar():
         connection.execute(delete(tables.object_subject).where(tables.object_subject.c.subject_id == subject_id))
         connection.execute(delete(tables.subject).where(tables.subject.c.id == subject_id))
     return gone

@@ -18,7 +18,19 @@ import sys
 
 import typer
 
-from collecte.cli import arrived, catalogue, centre, challenge, deidentify, docs, housekeeping, journey, key, quarantine
+from collecte.cli import (
+    arrived,
+    catalogue,
+    centre,
+    challenge,
+    deidentify,
+    docs,
+    housekeeping,
+    journey,
+    key,
+    quarantine,
+    recall,
+)
 from collecte.errors import Bug, CollecteError, LeaseLost, NeedsPerson
 
 app = typer.Typer(
@@ -37,6 +49,7 @@ app.add_typer(key.app, name="key")
 app.add_typer(catalogue.catalogue, name="catalogue")
 app.add_typer(catalogue.audit, name="audit")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(recall.app, name="recall")
 app.command()(deidentify.deidentify)
 app.command()(deidentify.scan)
 app.command()(journey.run)

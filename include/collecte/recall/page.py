@@ -82,14 +82,14 @@ def recall_page(plan: Plan, found: Mapping[str, int], beyond: Sequence[tuple[str
     )
 
 
-def mail_text(who: str, plan: Plan, challenge: str, **counts: object) -> str:
-    """The mail to a recipient (``hdh``, ``host``, ``public``, ``centre``, ``coordinator``), French first; its first
-    line is fit for the subject. Counts alone.
+def mail_text(parts: Sequence[str], plan: Plan, challenge: str, **counts: object) -> str:
+    """A mail, French first; its first line is fit for the subject. ``parts``: what it tells, of ``hdh``, ``host``,
+    ``public``, ``centre`` and ``coordinator``. Counts alone.
     """
     request = said(plan.request, "fr")
     lines = [said("mail.subject", "fr", challenge=challenge, recall=plan.recall, request=request), ""]
     for language in _LANGUAGES:
-        lines += [said(f"mail.{who}", language, **counts), said("mail.closing", language), ""]
+        lines += [*(said(f"mail.{part}", language, **counts) for part in parts), said("mail.closing", language), ""]
     return "\n".join(lines)
 
 

@@ -49,6 +49,14 @@ class Plan:
         text = json.dumps(done, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def count(self, place: str) -> int:
+        """How many copies there are at a place."""
+        return sum(copies.count for copies in self.places if copies.place == place)
+
+    def ids(self, place: str) -> list[int]:
+        """The ids of the copies at a place."""
+        return [one for copies in self.places if copies.place == place for one in numbers_of(copies.ids)]
+
     def as_dict(self) -> dict[str, Any]:
         """The form in which the catalogue keeps it."""
         found: dict[str, Any] = json.loads(json.dumps(asdict(self)))

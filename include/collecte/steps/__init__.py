@@ -23,6 +23,15 @@ from collecte.steps.journey import describe_shards, run, status
 from collecte.steps.mails import Mail, mails, send_mails
 from collecte.steps.make_safe import make_safe
 from collecte.steps.quarantine import Retried, list_quarantine, reject_quarantine, retry_quarantine
+from collecte.steps.recall import (
+    ask_recall,
+    carry_out_recall,
+    find_recalls,
+    list_recalls,
+    notify_recall,
+    plan_recall,
+    recall_question,
+)
 from collecte.steps.receive import receive
 from collecte.steps.report import Summary, incident, report, summary, waiting
 from collecte.steps.ship import commit_shipment, plan_ship, ship
@@ -43,6 +52,8 @@ __all__ = [
     "Summary",
     "accept",
     "arrived",
+    "ask_recall",
+    "carry_out_recall",
     "centre_feedback",
     "check_centre",
     "commit_shipment",
@@ -53,16 +64,21 @@ __all__ = [
     "empty_drop",
     "feedback",
     "find",
+    "find_recalls",
     "finding_as_dict",
     "group",
     "harvest",
     "incident",
     "list_quarantine",
+    "list_recalls",
     "load_keys",
     "mails",
     "make_safe",
+    "notify_recall",
     "open_site",
+    "plan_recall",
     "plan_ship",
+    "recall_question",
     "receive",
     "reject_quarantine",
     "report",

@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from collecte.catalogue import DeliveryRow, FileRow, Lease, Moves, archives_of, files_of_shard
+from collecte.catalogue.recalls import refused_digests
 from collecte.findings import Finding
 from collecte.formats import Context
 from collecte.gates import kinds_covered
 from collecte.receive import archive_kind, empty, kind_not_allowed, not_unpacked, type_unknown
 from collecte.records import Harvest, Identifier, State
 from collecte.steps.moving import lease_of, paths_of, quarantine, working
+from collecte.steps.recall_disk import remove_paths
+from collecte.steps.refusal import recalled, turn_away
 from collecte.steps.site import Site
 from collecte.steps.unpack import HARVESTED
 
@@ -82,11 +85,40 @@ def harvest(site: Site, shard: str) -> dict[str, int]:
         kept = _Kept(site, delivery, lease)
         everything = [(file, kept.keep(_look(received, file, paths[file.id], context))) for file in files]
         kept.flush()
-    looked = [(file, examined) for file, examined in everything if file.state is State.WAITING]
-    counts = Counter(examined.kind for _, examined in looked) + Counter(files=len(looked))
+    counts = Counter[str]()
     with lease.finish(counts) as moves:
-        counts["quarantined"] = _record(site, delivery, moves, looked)
+        gone = _turn_away(site, moves, everything)
+        left = {file.id for file in gone}
+        looked = [(file, examined) for file, examined in everything if file.id not in left]
+        waiting = [(file, examined) for file, examined in looked if file.state is State.WAITING]
+        counts.update(examined.kind for _, examined in waiting)
+        counts["files"] = len(waiting)
+        _link(delivery, moves, looked)
+        counts["quarantined"] = _record(site, delivery, moves, waiting)
+        if gone:
+            counts["refused"] = len(gone)
+    remove_paths(received / file.landing for file in gone if file.landing)
     return dict(counts)
+
+
+def _turn_away(site: Site, moves: Moves, everything: Sequence[tuple[FileRow, Examined]]) -> list[FileRow]:
+    """Refuse what a recall took back before; those files, and the archives that hold them: no copy of them is kept."""
+    refused = refused_digests(moves.connection, site.challenge.id)
+    subjects = {file.id: examined.harvest.subjects for file, examined in everything}
+    gone = recalled(site.keys, refused, (file for file, _ in everything), subjects)
+    turn_away(moves, "harvest", gone)
+    archives = [archive for archive in archives_of(moves.connection, gone) if archive.landing]
+    moves.set_files({"id": archive.id, "landing": None} for archive in archives)
+    return [*gone, *archives]
+
+
+def _link(delivery: DeliveryRow, moves: Moves, looked: Sequence[tuple[FileRow, Examined]]) -> None:
+    """Say whom each file is about, also of those in quarantine: a recall finds them by it. A duplicate has the bytes of
+    another, which says it.
+    """
+    about = [(file.id, one.harvest.subjects) for file, one in looked if file.state is not State.DUPLICATE]
+    ids = moves.subjects(delivery.centre_id, sorted({subject for _, subjects in about for subject in subjects}))
+    moves.link_file_subjects((file_id, ids[subject]) for file_id, subjects in about for subject in subjects)
 
 
 class _Kept:
@@ -137,9 +169,6 @@ def _record(
         if examined.harvest.object_key
     }
     objects = moves.objects(delivery.id, sorted(set(keyed.values())))
-    subjects = moves.subjects(
-        delivery.centre_id, sorted({subject for _, examined in looked for subject in examined.harvest.subjects})
-    )
     moves.set_files(
         {
             "id": file.id,
@@ -149,8 +178,5 @@ def _record(
             "object_id": objects[keyed[file.id]] if file.id in keyed else None,
         }
         for file, examined in looked
-    )
-    moves.link_file_subjects(
-        (file.id, subjects[subject]) for file, examined in looked for subject in examined.harvest.subjects
     )
     return quarantine(moves, "harvest", ((file.id, examined.harvest.findings) for file, examined in looked))
