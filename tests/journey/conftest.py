@@ -17,6 +17,7 @@ from collecte.challenge import Challenge, load
 from collecte.keys import Keys
 from collecte.settings import HOME, Settings
 from collecte.steps import Site, open_site
+from collecte.steps.challenge_site import ChallengeSite, open_challenge
 from collecte.transport import Endpoint, load_endpoint
 from demo import servers
 from demo.servers import S3Server
@@ -46,6 +47,11 @@ class World:
 
     def site(self, centre: str) -> Site:
         return open_site("demo", centre, self.settings, self.connect)
+
+    @property
+    def challenge_site(self) -> ChallengeSite:
+        """Where the challenge's own steps work."""
+        return open_challenge("demo", self.settings, self.connect)
 
     @property
     def sites(self) -> Mapping[str, Site]:
@@ -112,6 +118,9 @@ def _world(running: ExitStack, s3: S3Server, folder: Path, keys: Path, catalogue
         "COLLECTE_LANDING": (folder / "landing").as_uri(),
         "COLLECTE_CURATED": (folder / "curated").as_uri(),
         "COLLECTE_REPORTS": (folder / "reports").as_uri(),
+        "COLLECTE_RELEASE": (folder / "release").as_uri(),
+        "COLLECTE_VAULT": (folder / "vault").as_uri(),
+        "COLLECTE_OPEN": (folder / "open").as_uri(),
         "COLLECTE_CHALLENGES": str(challenges),
         "COLLECTE_CONNECTIONS": str(folder / "connections.json"),
         "COLLECTE_KEYS_DEMO": str(keys),
