@@ -64,7 +64,7 @@ def test_one_byte_flipped_at_any_hop_is_caught_there_and_mended_it_goes_on(world
     (ship,) = steps.plan_ship(site, "d0001")
     image_of = sorted(site.batch(site.delivery("d0001")).rglob("*.dcm"))[0]
     flip(image_of)
-    with pytest.raises(NeedsPerson, match="To do: check the disk of the curated zone"):
+    with pytest.raises(NeedsPerson, match="To do: check the disk of its zone"):
         steps.ship(site, ship.shard)
     assert SUMS_NAME not in "".join(bucket(world))
     flip(image_of)

@@ -1,6 +1,7 @@
 """Connections are Airflow's: found where it finds them, read as it reads them, never shown."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from collecte.transport import Endpoint, endpoint_from_json, load_endpoint
 
 
 def _settings(connections: Path | None) -> Settings:
-    return Settings("sqlite://", "file:///l", "file:///c", "file:///r", Path("challenges"), connections, None, ())
+    return replace(Settings.from_environment({}), connections=connections)
 
 
 def test_a_connection_in_the_file_wins_over_the_environment(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from collecte.errors import Bug, NeedsPerson, Retry
 from collecte.transport import Destination, Endpoint, Item, Stored, open_destination
 from demo.servers import HOME, S3Server, free_ports, s3_server
 from tests.transport.careless_s3 import Careless, careless_s3
-from tests.transport.conftest import MIB, as_a_task_does, collect, meanwhile, noise, s3_endpoint
+from tests.transport.conftest import MIB, Centre, as_a_task_does, collect, meanwhile, noise, s3_endpoint
 
 
 def item(folder: Path, key: str, data: bytes) -> Item:
@@ -29,15 +29,22 @@ def item(folder: Path, key: str, data: bytes) -> Item:
 Opener = Callable[[], AbstractContextManager[Destination]]
 
 
-@pytest.fixture(params=["s3", "careless", "file"])
+@pytest.fixture(params=["s3", "careless", "file", "sftp", pytest.param("openssh", marks=pytest.mark.needs("sshd"))])
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
-    """A destination of each kind: a server that checks, one that does not, and a folder."""
+    """A destination of each kind: a server that checks, one that does not, a folder, two SFTP servers."""
     if request.param == "s3":
         bucket = request.getfixturevalue("bucket")
         return lambda: open_destination(s3_endpoint(request.getfixturevalue("s3")), f"{bucket}/demo")
     if request.param == "careless":
         careless: Careless = request.getfixturevalue("careless")
         return lambda: open_destination(careless.endpoint, "bucket/demo")
+    if request.param == "sftp":
+        centre: Centre = request.getfixturevalue("centre")
+        return lambda: open_destination(centre.endpoint, centre.path)
+    if request.param == "openssh":
+        (tmp_path / "host").mkdir()
+        endpoint = request.getfixturevalue("sshd")().endpoint(request.getfixturevalue("client_key"))
+        return lambda: open_destination(endpoint, str(tmp_path / "host"))
     return lambda: open_destination(Endpoint("folder_test", "file"), str(tmp_path / "out"))
 
 
@@ -378,8 +385,3 @@ def test_a_server_killed_in_the_middle_is_tried_again_and_then_complete(tmp_path
 
         assert {one.item.key for one in again} == {one.key for one in items}
         assert len(list(destination.list_keys())) == 300
-
-
-def test_an_sftp_connection_is_no_destination_yet() -> None:
-    with pytest.raises(NeedsPerson, match="Connection chu"):
-        open_destination(Endpoint("chu", "sftp"), "/")

@@ -1,4 +1,4 @@
-"""Transport: the one place that speaks a protocol. Drops by SFTP, S3 or folder; destinations by S3 or folder.
+"""Transport: the one place that speaks a protocol. Drops and destinations by SFTP, S3 or folder.
 
 A drop is opened with :func:`open_source`, a destination with :func:`open_destination`, each on an :class:`Endpoint`
 that :func:`load_endpoint` finds as Airflow finds its connections. What goes wrong is raised by what happens next: Retry

@@ -2,15 +2,15 @@
 
 from contextlib import AbstractContextManager
 
-from collecte.errors import NeedsPerson
 from collecte.transport.connections import Endpoint
 from collecte.transport.folder_destination import open_folder_destination
 from collecte.transport.items import Destination
 from collecte.transport.s3_destination import open_s3_destination
+from collecte.transport.sftp_destination import open_sftp_destination
 
 
 def open_destination(endpoint: Endpoint, path: str) -> AbstractContextManager[Destination]:
-    """Open a destination: ``path`` is ``bucket/prefix`` (S3) or a folder (file).
+    """Open a destination: ``path`` is ``bucket/prefix`` (S3) or a folder (SFTP, file).
 
     Raises:
         NeedsPerson: something must be put right first: a key, a permission, a path, a connection of another type.
@@ -18,9 +18,6 @@ def open_destination(endpoint: Endpoint, path: str) -> AbstractContextManager[De
     """
     if endpoint.conn_type == "aws":
         return open_s3_destination(endpoint, path)
-    if endpoint.conn_type == "file":
-        return open_folder_destination(endpoint, path)
-    raise NeedsPerson(
-        f"Connection {endpoint.id} is SFTP, to which nothing is shipped yet.",
-        "give the destination an AWS or a file connection.",
-    )
+    if endpoint.conn_type == "sftp":
+        return open_sftp_destination(endpoint, path)
+    return open_folder_destination(endpoint, path)

@@ -13,6 +13,7 @@ import errno
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 
 import asyncssh
 from botocore.exceptions import (
@@ -33,13 +34,29 @@ for _name, _level in (("asyncssh", logging.WARNING), ("botocore", logging.INFO),
 _KEY_ERRORS = (asyncssh.KeyImportError, asyncssh.KeyEncryptionError)
 
 
+@dataclass(frozen=True)
+class Peer:
+    """Who is asked when a server refuses, and how messages call what is there."""
+
+    whom: str
+    place: str
+    path: str
+    rights: str
+
+
+DROP = Peer(
+    "the centre", "the drop", "drop.path in the challenge file", "read the drop and to write in its folder retour"
+)
+HOST = Peer("the host", "the destination", "the destination's place.path", "write, read, rename and remove there")
+
+
 @contextmanager
-def sftp_errors(conn_id: str) -> Iterator[None]:
+def sftp_errors(conn_id: str, peer: Peer = DROP) -> Iterator[None]:
     """Turn what asyncssh, the network and the local disk raise into what happens next."""
     try:
         yield
     except (asyncssh.Error, *_KEY_ERRORS, asyncssh.PasswordChangeRequired) as error:
-        raise _of_sftp(conn_id, error) from None
+        raise _of_sftp(conn_id, error, peer) from None
     except OSError as error:
         raise of_os(conn_id, error) from None
 
@@ -68,22 +85,22 @@ _SFTP_PERSON: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, st
     (
         asyncssh.HostKeyNotVerifiable,
         "the server shows another key than the one pinned in host_key, or none was pinned that fits; nothing was sent",
-        "ask the centre by telephone for its new host key and compare; only then replace host_key in the connection",
+        "ask {whom} by telephone for its new host key and compare; only then replace host_key in the connection",
     ),
     (
         asyncssh.PermissionDenied,
         "the server refuses our login",
-        "check login, password or private_key in the connection, or ask the centre whether the account is open",
+        "check login, password or private_key in the connection, or ask {whom} whether the account is open",
     ),
     (
         asyncssh.PasswordChangeRequired,
         "the server wants a new password",
-        "have the centre set one, then put it into the connection",
+        "have {whom} set one, then put it into the connection",
     ),
     (
         asyncssh.KeyExchangeFailed,
         "server and Collecte have no cipher in common",
-        "ask the centre to allow aes128-gcm or chacha20-poly1305, which every server since 2014 has",
+        "ask {whom} to allow aes128-gcm or chacha20-poly1305, which every server since 2014 has",
     ),
     (asyncssh.IllegalUserName, "the login is no user name", "correct login in the connection"),
     (
@@ -93,38 +110,39 @@ _SFTP_PERSON: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, st
     ),
     (
         asyncssh.SFTPPermissionDenied,
-        "the account may not do this in the drop",
-        "ask the centre to give the account the right to read the drop and to write in its folder retour",
+        "the account may not do this in {place}",
+        "ask {whom} to give the account the right to {rights}",
     ),
-    (asyncssh.SFTPWriteProtect, "the drop is read-only", "ask the centre to let the account write in retour"),
+    (asyncssh.SFTPWriteProtect, "{place} is read-only", "ask {whom} to let the account write there"),
     (
         asyncssh.SFTPNoSpaceOnFilesystem,
         "the server has no space left",
-        "ask the centre to make room on its server",
+        "ask {whom} to make room on its server",
     ),
-    (asyncssh.SFTPQuotaExceeded, "the account's quota is used up", "ask the centre to raise it"),
+    (asyncssh.SFTPQuotaExceeded, "the account's quota is used up", "ask {whom} to raise it"),
     (
         asyncssh.SFTPNoSuchFile,
-        "the folder of the drop is not there",
-        "correct drop.path in the challenge file, or ask the centre to create the folder",
+        "the folder of {place} is not there",
+        "correct {path}, or ask {whom} to create the folder",
     ),
     (
         asyncssh.SFTPNoSuchPath,
-        "the folder of the drop is not there",
-        "correct drop.path in the challenge file, or ask the centre to create the folder",
+        "the folder of {place} is not there",
+        "correct {path}, or ask {whom} to create the folder",
     ),
     (
         asyncssh.SFTPOpUnsupported,
         "the server cannot do what is asked of it",
-        "ask the centre which SFTP server this is, and report it to us",
+        "ask {whom} which SFTP server this is, and report it to us",
     ),
 )
 
 
-def _of_sftp(conn_id: str, error: Exception) -> CollecteError:
+def _of_sftp(conn_id: str, error: Exception, peer: Peer) -> CollecteError:
     for kind, what, remedy in _SFTP_PERSON:
         if isinstance(error, kind):
-            return NeedsPerson(f"Connection {conn_id}: {what}.", f"{remedy}.")
+            told = asdict(peer)
+            return NeedsPerson(f"Connection {conn_id}: {what.format(**told)}.", f"{remedy.format(**told)}.")
     if isinstance(error, asyncssh.ChannelOpenError):
         return Retry(f"Connection {conn_id}: the server allows no further session for now.")
     return Retry(f"Connection {conn_id}: the connection was lost ({type(error).__name__}).")
@@ -171,11 +189,11 @@ _S3_PERSON: Mapping[str, tuple[str, str]] = {
     "InvalidObjectState": ("an object lies in an archive class", "have it restored, then run again"),
     "BadDigest": (
         "the server refuses a file: its bytes no longer have the SHA-256 of the catalogue",
-        "check the disk of the curated zone, put the file back from the zone's backup, then clear the task",
+        "check the disk of its zone, put the file back from the zone's backup, then clear the task",
     ),
     "XAmzContentChecksumMismatch": (
         "the server refuses a file: its bytes no longer have the SHA-256 of the catalogue",
-        "check the disk of the curated zone, put the file back from the zone's backup, then clear the task",
+        "check the disk of its zone, put the file back from the zone's backup, then clear the task",
     ),
 }
 

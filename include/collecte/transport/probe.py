@@ -15,7 +15,7 @@ from collecte.transport.connections import Endpoint
 from collecte.transport.errors import code_of, disk_errors, s3_errors, sftp_errors, status_of
 from collecte.transport.folder import open_folder
 from collecte.transport.s3 import bucket_and_prefix, s3_client
-from collecte.transport.sftp import connect_options
+from collecte.transport.sftp_link import connect_options
 
 #: In their order: each needs those before it. ``identity``: is the server whom we think (host key, certificate)?
 Stage = Literal["configured", "reached", "identity", "login", "folder"]

@@ -62,7 +62,7 @@ def _delete(client: "S3Client", bucket: str, name: str, version: str) -> bool:
 
 
 def _is_locked(client: "S3Client", bucket: str, name: str, version: str) -> bool:
-    """Whether a retention or a legal hold lies on a version. A server without locks answers with an error: it does not."""
+    """Whether a retention or a legal hold lies on a version. A server without locks answers with an error: none."""
     try:
         retention = client.get_object_retention(Bucket=bucket, Key=name, VersionId=version)
         until = retention.get("Retention", {}).get("RetainUntilDate")
