@@ -1,9 +1,10 @@
 """Landing → curated: what nothing refuses enters the batch, object by object. No other step writes to curated."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -21,12 +22,19 @@ from collecte.catalogue import (
     open_again,
     pages_of_delivery,
     shared_digests,
+    subjects_of_files,
+    superseded_by,
 )
+from collecte.catalogue.figures import files_by_id
+from collecte.catalogue.recalls import drop_subject, refused_digests, unfiled_subjects
 from collecte.errors import Bug, NeedsPerson, Retry
 from collecte.receive import Candidate, corrections, object_held_back, of_older
 from collecte.records import State
+from collecte.steps.challenge_site import facts_folder
 from collecte.steps.make_safe import is_sound, scan_folder
 from collecte.steps.moving import quarantine, whole_lease, working
+from collecte.steps.recall_disk import remove_paths
+from collecte.steps.refusal import recalled, subject_digest, turn_away
 from collecte.steps.site import Site
 from collecte.zones import place
 
@@ -42,6 +50,8 @@ def accept(site: Site, label: str) -> dict[str, int]:
     counts = lease if isinstance(lease, dict) else _accept(site, delivery, lease)
     with site.catalogue.transaction() as connection:
         anchor(connection, site.challenge.id, delivery.id)
+        corrected = superseded_by(connection, delivery.id)
+    _drop_facts(site, corrected)
     for scratch in (site.received(delivery) / "safe", scan_folder(site, delivery)):
         shutil.rmtree(scratch, ignore_errors=True)
     return counts
@@ -51,16 +61,18 @@ def accept(site: Site, label: str) -> dict[str, int]:
 class _Verdict:
     """What becomes of the files of a delivery. ``corrected``: the ids of files that give way, here or in another
     delivery of the centre, with the id of what takes their place. ``held``: the ids of files held back with their
-    object. All others that wait are accepted: ``accepted`` is a digest over them.
+    object. ``refused``: of those whose subject was recalled since they were harvested. All others that wait are
+    accepted: ``accepted`` is a digest over them.
     """
 
     held: frozenset[int]
     corrected: Mapping[int, int]
+    refused: frozenset[int]
     accepted: str = ""
 
     def accepts(self, file: FileRow) -> bool:
         """Whether a waiting file is accepted."""
-        return file.id not in self.corrected and file.id not in self.held
+        return file.id not in self.corrected and file.id not in self.held and file.id not in self.refused
 
 
 def _accept(site: Site, delivery: DeliveryRow, lease: Lease) -> dict[str, int]:
@@ -68,13 +80,20 @@ def _accept(site: Site, delivery: DeliveryRow, lease: Lease) -> dict[str, int]:
         verdict = _judge(site, connection, delivery)
         with working(lease):
             accepted = _place(site, connection, delivery, lease, verdict)
+            _place_facts(site, connection, delivery, verdict)
     counts = {"accepted": accepted, "held_back": len(verdict.held), "superseded": len(verdict.corrected)}
+    if verdict.refused:
+        counts["refused"] = len(verdict.refused)
     with lease.finish(counts) as moves:
         ensure_centre(moves.connection, site.challenge.id, site.centre.id)
         if _judge(site, moves.connection, delivery) != verdict:
             # Both of two deliveries that correct each other would be accepted.
             raise Retry(f"Another delivery of the centre was accepted at the same moment as {delivery.label}.")
-        _record(moves, delivery, verdict)
+        gone = _record(moves, delivery, verdict)
+        _forget_refused(site, moves, delivery)
+    # An attempt that was overtaken by the recall may have placed them.
+    remove_paths(site.received(delivery) / file.landing for file in gone if file.landing)
+    remove_paths(site.batch(delivery) / file.name for file in gone if file.name)
     return counts
 
 
@@ -113,6 +132,32 @@ def _place(site: Site, connection: Connection, delivery: DeliveryRow, lease: Lea
     return accepted
 
 
+def _place_facts(site: Site, connection: Connection, delivery: DeliveryRow, verdict: _Verdict) -> None:
+    """Write the facts of what is accepted, shard by shard."""
+    from collecte.facts import keep_facts  # pandas and Arrow, which the tasks of other steps need not load
+
+    def kept(file_ids: Sequence[int]) -> list[int]:
+        rows = files_by_id(connection, file_ids).values()
+        return [row.id for row in rows if row.state is State.WAITING and verdict.accepts(row)]
+
+    folder = _facts(site, delivery.label)
+    for shard in sorted((site.received(delivery) / "facts").glob("*.parquet")):
+        folder.mkdir(parents=True, exist_ok=True)
+        keep_facts(shard, folder / shard.name, kept)
+
+
+def _drop_facts(site: Site, corrected: Mapping[str, Sequence[int]]) -> None:
+    """Take the facts of files that gave way out of older deliveries. What is done twice changes nothing."""
+    from collecte.facts import drop_facts
+
+    for label, file_ids in corrected.items():
+        drop_facts(_facts(site, label), file_ids)
+
+
+def _facts(site: Site, label: str) -> Path:
+    return facts_folder(site.curated, site.challenge.id, site.centre.id, label)
+
+
 def _judge(site: Site, connection: Connection, delivery: DeliveryRow) -> _Verdict:
     """Settle corrections and hold back objects.
 
@@ -120,13 +165,16 @@ def _judge(site: Site, connection: Connection, delivery: DeliveryRow) -> _Verdic
     correction holds nothing back. Each round can only hold back more: it ends.
     """
     candidates = _candidates(connection, delivery)
+    refused = _refused(site, connection, delivery)
     held: frozenset[int] = frozenset()
     while True:
+        out = held | refused
         settled = corrections(
-            replace(candidate, acceptable=candidate.acceptable and candidate.file_id not in held)
+            replace(candidate, acceptable=candidate.acceptable and candidate.file_id not in out)
             for candidate in candidates
+            if candidate.file_id not in refused
         )
-        verdict = _Verdict(held, {correction.older: correction.newer for correction in settled})
+        verdict = _Verdict(held, {correction.older: correction.newer for correction in settled}, refused)
         found = held | _held_back(site, connection, delivery, verdict)
         if found == held:
             return replace(verdict, accepted=_digest(connection, delivery, verdict))
@@ -201,11 +249,39 @@ def _held_back(site: Site, connection: Connection, delivery: DeliveryRow, verdic
         file.id
         for page in pages_of_delivery(connection, delivery.id, State.WAITING)
         for file in page
-        if file.object_id in broken and file.id not in verdict.corrected
+        if file.object_id in broken and file.id not in verdict.corrected and file.id not in verdict.refused
     )
 
 
-def _record(moves: Moves, delivery: DeliveryRow, verdict: _Verdict) -> None:
+def _refused(site: Site, connection: Connection, delivery: DeliveryRow) -> frozenset[int]:
+    """The ids of waiting files that a recall took back since they were harvested."""
+    refused = refused_digests(connection, site.challenge.id)
+    found: set[int] = set()
+    for page in pages_of_delivery(connection, delivery.id, State.WAITING) if refused else ():
+        subjects = subjects_of_files(connection, [file.id for file in page])
+        found |= {file.id for file in recalled(site.keys, refused, page, subjects)}
+    return frozenset(found)
+
+
+def _forget_refused(site: Site, moves: Moves, delivery: DeliveryRow) -> None:
+    """Forget what was sealed of somebody who is refused and of whom there is no file: the scan of the delivery was its
+    last use.
+    """
+    refused = refused_digests(moves.connection, site.challenge.id)
+    for subject_id, pseudonym in unfiled_subjects(moves.connection, delivery.id).items() if refused else ():
+        if subject_digest(site.keys, pseudonym) in refused:
+            drop_subject(moves.connection, subject_id, delivery.id)
+
+
+def _record(moves: Moves, delivery: DeliveryRow, verdict: _Verdict) -> list[FileRow]:
+    """Move every file to where it belongs; those that a recall took back."""
+    gone = [
+        file
+        for page in (pages_of_delivery(moves.connection, delivery.id, State.WAITING) if verdict.refused else ())
+        for file in page
+        if file.id in verdict.refused
+    ]
+    turn_away(moves, "accept", gone)
     quarantine(moves, "accept", [(file_id, [object_held_back()]) for file_id in sorted(verdict.held)])
     corrected = verdict.corrected
     moves.add_findings("accept", [(older, of_older(State.SUPERSEDED)) for older in sorted(corrected)])
@@ -213,3 +289,4 @@ def _record(moves: Moves, delivery: DeliveryRow, verdict: _Verdict) -> None:
     for page in _accepted(moves.connection, delivery, verdict):
         moves.move(Change(file.id, State.ACCEPTED) for file in page)
     moves.delivery_state("accepted")
+    return gone
