@@ -220,7 +220,7 @@ def archives_of_nothing_else(connection: Connection, ids: Iterable[int]) -> list
     while fresh:
         origins: set[int] = set()
         for chunk in chunks(sorted(fresh)):
-            inside = select(file.origin_id.distinct()).where(file.id.in_(chunk), file.origin_id.is_not(None))
+            inside = select(file.origin_id).distinct().where(file.id.in_(chunk), file.origin_id.is_not(None))
             origins.update(connection.execute(inside).scalars())
         fresh = set()
         for origin in sorted(origins - held):
@@ -254,7 +254,7 @@ def same_bytes_as(connection: Connection, challenge_id: str, ids: Iterable[int])
         .where(centre.challenge_id == challenge_id)
     )
     for chunk in chunks(sorted(mine)):
-        shas = select(file.sha256.distinct()).where(file.id.in_(chunk), file.sha256.is_not(None), file.size > 0)
+        shas = select(file.sha256).distinct().where(file.id.in_(chunk), file.sha256.is_not(None), file.size > 0)
         for some in chunks(connection.execute(shas).scalars().all()):
             found.update(connection.execute(others.where(file.sha256.in_(some))).scalars())
     return sorted(found - mine)
@@ -265,7 +265,7 @@ def also_about_others(connection: Connection, ids: Iterable[int], subject_id: in
     link = tables.file_subject.c
     found: set[int] = set()
     for chunk in chunks(sorted(ids)):
-        other = select(link.file_id.distinct()).where(link.file_id.in_(chunk), link.subject_id != subject_id)
+        other = select(link.file_id).distinct().where(link.file_id.in_(chunk), link.subject_id != subject_id)
         found.update(connection.execute(other).scalars())
     return frozenset(found)
 
