@@ -35,6 +35,7 @@ def canonical_dump(connection: Connection, challenge_id: str) -> list[str]:
         *_shards(connection, names),
         *_links(connection, names),
         *_shipments(connection, names),
+        *_recalls(connection, challenge_id),
     ]
     return sorted(json.dumps(line, sort_keys=True, ensure_ascii=True) for line in lines)
 
@@ -160,3 +161,15 @@ def _shipments(connection: Connection, names: _Names) -> Iterator[dict[str, obje
                 "file": names.files.get(row.file_id),
                 **{column: getattr(row, column) for column in ("key", "size", "sha256", "proof")},
             }
+
+
+def _recalls(connection: Connection, challenge_id: str) -> Iterator[dict[str, object]]:
+    """Recalls without what they name, and whom reception refuses."""
+    of, refused, centre = tables.recall.c, tables.refused.c, tables.centre.c
+    columns = select(of.number, centre.code, of.request, of.scope, of.state)
+    rows = columns.join(tables.centre, centre.id == of.centre_id).where(of.challenge_id == challenge_id)
+    for row in connection.execute(rows):
+        yield {"recall": row.number, "centre": row.code, **{c: getattr(row, c) for c in ("request", "scope", "state")}}
+    digests = select(refused.digest, centre.code).join(tables.centre, centre.id == refused.centre_id)
+    for row in connection.execute(digests.where(centre.challenge_id == challenge_id)):
+        yield {"refused": row.digest, "centre": row.code}
