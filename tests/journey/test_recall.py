@@ -7,7 +7,7 @@ import pytest
 
 from collecte import catalogue, steps
 from collecte.catalogue.recalls import recalls_of
-from collecte.errors import NeedsPerson
+from collecte.errors import NeedsPerson, Retry
 from collecte.package import read_sums
 from collecte.records import PatientRef, State
 from collecte.steps.challenge_site import ChallengeSite
@@ -16,7 +16,7 @@ from collecte.steps.mails import Mail
 from collecte.transport import open_destination
 from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, Patient
 from tests.journey.conftest import World
-from tests.journey.drops import assert_sound, bucket, curated, drop, ends, findings, image, lay
+from tests.journey.drops import assert_sound, bucket, curated, drop, ends, findings, image, lay, reconnect
 from tests.promises.builders import zipped
 
 TABLE = f"ipp;age;diagnostic\n{MARCHEMALLE.ipp};50;1\n{ESTRUGAMOU.ipp};60;0\n".encode()
@@ -251,19 +251,19 @@ def test_every_recipient_is_told_once_in_counts_alone(shipped: World) -> None:
     assert steps.list_recalls(site)[0]["state"] == "closed"
 
 
-@pytest.mark.parametrize("letter", ["o", "f", "d"])
-def test_an_object_and_a_whole_delivery_can_be_named(shipped: World, letter: str) -> None:
+@pytest.mark.parametrize("scope", ["object", "delivery"])
+def test_an_object_and_a_whole_delivery_can_be_named(shipped: World, scope: str) -> None:
     site, chosen = shipped.challenge_site, shipped.site("arvel")
     with chosen.catalogue.read() as connection:
         (file, *_) = [f for f in catalogue.files_of_delivery(connection, 1) if pseudonym(shipped) in (f.name or "")]
-    target = {"o": f"o{file.object_id}", "f": f"f{file.id}", "d": "d0001"}[letter]
+    target = f"o{file.object_id}" if scope == "object" else "d0001"
     number = steps.ask_recall(site, "arvel", target, "erasure")
-    assert steps.ask_recall(site, "arvel", target, "erasure") == number
+    assert steps.ask_recall(site, "arvel", f"f{file.id}" if scope == "object" else target, "erasure") == number
     approve(site, number)
     counts = steps.carry_out_recall(site, number)
     with chosen.catalogue.read() as connection:
         left = catalogue.files_of_delivery(connection, 1)
-    if letter == "d":
+    if scope == "delivery":
         assert left == []
         assert [key for key in bucket(shipped) if "sub-" in key] == []
         assert list((shipped.folder / "landing" / "demo" / "arvel" / "d0001").glob("f*.a*")) == []
@@ -275,14 +275,32 @@ def test_an_object_and_a_whole_delivery_can_be_named(shipped: World, letter: str
     assert_sound(chosen)
 
 
-@pytest.mark.parametrize(
-    ("centre", "target", "request_"),
-    [("nowhere", "s1", "opposition"), ("arvel", MARCHEMALLE.ipp, "opposition"), ("arvel", "s999", "opposition"),
-     ("belcombe", "s1", "opposition"), ("arvel", "s1", "delete it"), ("arvel", "d0009", "erasure")],
-)  # fmt: skip
-def test_what_names_nothing_is_said_without_repeating_it(
-    shipped: World, centre: str, target: str, request_: str
-) -> None:
-    with pytest.raises(NeedsPerson) as error:
-        steps.ask_recall(shipped.challenge_site, centre, target, request_)
-    assert MARCHEMALLE.ipp not in str(error.value)
+def test_what_names_nothing_is_said_without_repeating_it(shipped: World) -> None:
+    for centre, target, request in (
+        ("nowhere", "s1", "opposition"),
+        ("arvel", MARCHEMALLE.ipp, "opposition"),
+        ("arvel", "s999", "opposition"),
+        ("belcombe", "s1", "opposition"),
+        ("arvel", "s1", "delete it"),
+        ("arvel", "d0009", "erasure"),
+    ):
+        with pytest.raises(NeedsPerson) as error:
+            steps.ask_recall(shipped.challenge_site, centre, target, request)
+        assert MARCHEMALLE.ipp not in str(error.value)
+    assert steps.list_recalls(shipped.challenge_site) == []
+
+
+def test_a_destination_that_is_away_leaves_nothing_by_halves(shipped: World) -> None:
+    """Out of use at once, removed when the destination is there again: the same end."""
+    (number,) = ask(shipped, f"ipp;demande\n{MARCHEMALLE.ipp};effacement\n")
+    approve(shipped.challenge_site, number)
+    before = reconnect(shipped, "demo_hdh", extra={"endpoint_url": "http://127.0.0.1:9", "region_name": "us-east-1"})
+    with pytest.raises(Retry):
+        steps.carry_out_recall(shipped.challenge_site, number)
+    assert_sound(shipped.site("arvel"))
+    with shipped.challenge_site.catalogue.read() as connection:
+        assert not [f for f in catalogue.accepted_files(connection, "demo") if pseudonym(shipped) in f.subjects]
+    reconnect(shipped, "demo_hdh", **before)
+    steps.carry_out_recall(shipped.challenge_site, number)
+    assert_batch_holds(shipped)
+    assert_sound(shipped.site("arvel"))
