@@ -1,13 +1,14 @@
-"""The local stack: an S3 server, two SFTP servers and Airflow, as plain processes on 127.0.0.1.
+"""The local stack: an S3 server, SFTP servers and Airflow, as plain processes on 127.0.0.1.
 
 Everything lives under one *state folder* (``.collecte/demo``), so several stacks can run at once::
 
     stack.json          ports and recorded sessions: what runs, and what `down` ends
     env.sh              the settings as a shell reads them: `. .collecte/demo/env.sh` then `airflow …` or `collecte …`
-    secrets.json        generated once: Airflow's keys, passwords of the demo's accounts
+    secrets.json        generated once: Airflow's keys, passwords of the demo's users and accounts
     connections.json    the connections, as Airflow's LocalFilesystemBackend and `collecte` read them
     keys/               the challenge's keys
-    airflow/ s3/ sftp/ landing/ curated/ reports/ catalogue.db logs/
+    airflow/ s3/ sftp/ catalogue.db logs/
+    landing/ curated/ release/ vault/ open/ reports/
     mails/              what the mail server was given, a file each
 
 The settings have the same names as in docker-compose.yaml; a test holds the two against each other.
@@ -37,9 +38,16 @@ from demo.processes import Session
 
 HOME = Path(__file__).resolve().parents[1]
 HOST = servers.HOST
-#: The demo's SFTP centres: folder that the server shows, and how it lets us in.
-SFTP_CENTRES: Mapping[str, str] = {"arvel": "key", "corvane": "password"}
-BUCKETS = ("belcombe", "hdh-demo")
+#: The demo's users and their roles in Airflow: an engineer, a coordinator, a data-protection officer. The challenge
+#: file names the last two under ``people``.
+USERS: Mapping[str, str] = {"admin": "admin", "claire": "user", "diane": "user"}
+#: The demo's SFTP servers, of two centres and of a competition host: how each lets us in, and its folder for us.
+SFTP_SERVERS: Mapping[str, tuple[str, str]] = {
+    "arvel": ("key", "depot"),
+    "corvane": ("password", "depot"),
+    "host": ("key", "challenge"),
+}
+BUCKETS = ("belcombe", "hdh-demo", "host-demo", "open-demo")
 #: Airflow's components: a serving of logs would listen on 0.0.0.0, and one machine reads its logs from the disk.
 AIRFLOW: Mapping[str, tuple[str, ...]] = {
     "api-server": ("api-server",),
@@ -47,7 +55,8 @@ AIRFLOW: Mapping[str, tuple[str, ...]] = {
     "dag-processor": ("dag-processor",),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
-_DATA = frozenset(f"COLLECTE_{name}" for name in ("CATALOGUE", "CONNECTIONS", "CURATED", "KEYS_DEMO", "LANDING"))
+_ZONES = ("LANDING", "CURATED", "RELEASE", "VAULT", "OPEN")
+_DATA = frozenset(f"COLLECTE_{name}" for name in ("CATALOGUE", "CONNECTIONS", "KEYS_DEMO", *_ZONES))
 #: Settings that a component does without. The API server shows reports, the DAG processor reads DAG files and mails
 #: what became of their runs: neither sees keys, catalogue or a centre's data.
 WITHOUT: Mapping[str, frozenset[str]] = {
@@ -81,11 +90,18 @@ class Stack:
 
     @property
     def user(self) -> str:
-        return "admin"
+        """The engineer's login."""
+        return next(iter(USERS))
 
     @property
     def password(self) -> str:
-        return str(_secrets(self.state)["admin"])
+        return self.passwords[self.user]
+
+    @property
+    def passwords(self) -> dict[str, str]:
+        """The password of each of :data:`USERS`."""
+        known = _secrets(self.state)
+        return {user: known[user] for user in USERS}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -148,7 +164,7 @@ def up(
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     (state / "logs").mkdir(exist_ok=True)
     s3 = servers.plan_s3(state / "s3")
-    airflow, smtp, *sftp = servers.free_ports(2 + len(SFTP_CENTRES))
+    airflow, smtp, *sftp = servers.free_ports(2 + len(SFTP_SERVERS))
     ports = {"airflow": airflow, "mail": smtp, "s3": s3.s3_port, **dict(zip(_sftp_names(), sftp, strict=True))}
     ports |= {f"s3-{index}": port for index, port in enumerate(s3.ports) if port != s3.s3_port}
     stack = Stack(state, challenges or HOME / "include" / "challenges", ports, parallelism=parallelism)
@@ -189,12 +205,12 @@ def forget(state: Path, say: Callable[[str], None]) -> None:
 def _start_all(stack: Stack, s3: servers.S3Server, say: Callable[[str], None]) -> Stack:
     for name, command in _servers(stack, s3):
         stack = _start(stack, name, command)
-    say(f"started the S3 server, {len(SFTP_CENTRES)} SFTP servers and a mail server; preparing both databases")
+    say(f"started the S3 server, {len(SFTP_SERVERS)} SFTP servers and a mail server; preparing both databases")
     with ThreadPoolExecutor() as threads:
         airflow = threads.submit(_once, stack, "airflow-migrate", _airflow("db", "migrate"))
         catalogue = threads.submit(_once, stack, "catalogue-upgrade", _catalogue())
         _wait(stack, "s3", lambda: _buckets(s3))
-        say(f"S3 answers on {s3.endpoint_url}, buckets {' and '.join(BUCKETS)}")
+        say(f"S3 answers on {s3.endpoint_url}, buckets {', '.join(BUCKETS)}")
         for name in _sftp_names():
             _wait(stack, name, lambda name=name: servers.shows_banner(stack.ports[name]))  # type: ignore[misc]
             say(f"SFTP of {name.removeprefix('sftp-')} answers on {HOST}:{stack.ports[name]}")
@@ -230,6 +246,7 @@ def settings_of(stack: Stack) -> dict[str, str]:
         "AIRFLOW__API__PORT": str(stack.ports["airflow"]),
         "AIRFLOW__API__SECRET_KEY": known["session"],
         "AIRFLOW__API_AUTH__JWT_SECRET": known["jwt"],
+        "AIRFLOW__CORE__AUTH_MANAGER": "collecte_airflow.auth_manager.CollecteAuthManager",
         "AIRFLOW__CORE__DAGS_FOLDER": str(HOME / "dags"),
         "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "30",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{stack.url}/execution/",
@@ -239,7 +256,7 @@ def settings_of(stack: Stack) -> dict[str, str]:
         "AIRFLOW__CORE__PARALLELISM": str(stack.parallelism),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(HOME / "plugins"),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{stack.user}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in USERS.items()),
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
@@ -249,12 +266,11 @@ def settings_of(stack: Stack) -> dict[str, str]:
         "COLLECTE_CATALOGUE": f"sqlite:///{state / 'catalogue.db'}",
         "COLLECTE_CHALLENGES": str(stack.challenges),
         "COLLECTE_CONNECTIONS": str(connections),
-        "COLLECTE_CURATED": (state / "curated").as_uri(),
         "COLLECTE_ON_CALL": "on-call@demo.example",
-        "COLLECTE_LANDING": (state / "landing").as_uri(),
         "COLLECTE_REPORTS": (state / "reports").as_uri(),
         "COLLECTE_SMTP": "demo_smtp",
         "COLLECTE_KEYS_DEMO": str(state / "keys" / "demo.json"),
+        **{f"COLLECTE_{zone}": (state / zone.lower()).as_uri() for zone in _ZONES},
         "PYTHONPATH": str(HOME / "include"),
     }
 
@@ -267,14 +283,16 @@ def _inherited() -> dict[str, str]:
 
 
 def _secrets(state: Path) -> dict[str, str]:
-    """The stack's secrets, made the first time."""
+    """The stack's secrets; what is missing is made, what is there is kept."""
     path = state / "secrets.json"
-    if not path.exists():
-        made = {name: secrets.token_urlsafe(32) for name in ("jwt", "session", "corvane")}
-        _write_secret(
-            path, json.dumps({**made, "fernet": Fernet.generate_key().decode(), "admin": secrets.token_hex(8)})
-        )
-    return dict(json.loads(path.read_text("utf-8")))
+    known: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    made = {name: secrets.token_urlsafe(32) for name in ("jwt", "session", "corvane")}
+    made |= {user: secrets.token_hex(8) for user in USERS}
+    made["fernet"] = Fernet.generate_key().decode()
+    if made.keys() - known.keys():
+        known = made | known
+        _write_secret(path, json.dumps(known))
+    return known
 
 
 def _prepare(stack: Stack, s3: servers.S3Server) -> None:
@@ -282,24 +300,17 @@ def _prepare(stack: Stack, s3: servers.S3Server) -> None:
     from collecte.keys import Keys
 
     state = stack.state
-    for folder in (
-        "airflow",
-        "landing",
-        "curated",
-        "reports",
-        "mails",
-        "keys",
-        *(f"sftp/{centre}" for centre in SFTP_CENTRES),
-    ):
+    zones = [zone.lower() for zone in _ZONES]
+    for folder in ("airflow", *zones, "reports", "mails", "keys"):
         (state / folder).mkdir(parents=True, exist_ok=True)
-    for centre in SFTP_CENTRES:
-        (state / "sftp" / centre / "depot").mkdir(exist_ok=True)
-        for key in (_host_key(state, centre), _client_key(state, centre)):
+    for server, (_, folder) in SFTP_SERVERS.items():
+        (state / "sftp" / server / folder).mkdir(parents=True, exist_ok=True)
+        for key in (_host_key(state, server), _client_key(state, server)):
             if not key.exists():
                 key.with_suffix(".pub").write_text(servers.make_key(key) + "\n", "ascii")
     if not (state / "keys" / "demo.json").exists():
         Keys.new().save(state / "keys" / "demo.json")
-    _write_secret(state / "airflow" / "passwords.json", json.dumps({stack.user: stack.password}))
+    _write_secret(state / "airflow" / "passwords.json", json.dumps(stack.passwords))
     _write_secret(state / "connections.json", json.dumps(_connections(stack, s3), indent=2))
     lines = [f"export {name}={shlex.quote(value)}" for name, value in stack.settings.items()]
     _write_secret(state / "env.sh", "\n".join(lines) + "\n")
@@ -314,19 +325,20 @@ def _connections(stack: Stack, s3: servers.S3Server) -> dict[str, dict[str, Any]
         "extra": json.dumps({"endpoint_url": s3.endpoint_url, "region_name": "us-east-1"}),
     }
     sftp: dict[str, dict[str, Any]] = {}
-    for centre, way in SFTP_CENTRES.items():
-        extra = {"host_key": servers.public_line(_host_key(stack.state, centre))}
+    for server, (way, _) in SFTP_SERVERS.items():
+        extra = {"host_key": servers.public_line(_host_key(stack.state, server))}
         if way == "key":
-            extra["private_key"] = _client_key(stack.state, centre).read_text("ascii")
-        sftp[f"demo_sftp_{centre}"] = {
+            extra["private_key"] = _client_key(stack.state, server).read_text("ascii")
+        sftp["demo_host_sftp" if server == "host" else f"demo_sftp_{server}"] = {
             "conn_type": "sftp",
             "host": HOST,
-            "port": stack.ports[f"sftp-{centre}"],
-            "login": centre,
-            "password": _secrets(stack.state)[centre] if way == "password" else None,
+            "port": stack.ports[f"sftp-{server}"],
+            "login": server,
+            "password": _secrets(stack.state)[server] if way == "password" else None,
             "extra": json.dumps(extra),
         }
-    return {**sftp, "demo_s3_belcombe": aws, "demo_hdh": aws, "demo_smtp": _smtp(stack)}
+    stores = ("demo_s3_belcombe", "demo_hdh", "demo_host_s3", "demo_open_s3")
+    return {**sftp, **dict.fromkeys(stores, aws), "demo_smtp": _smtp(stack)}
 
 
 def _smtp(stack: Stack) -> dict[str, Any]:
@@ -339,17 +351,17 @@ def _servers(stack: Stack, s3: servers.S3Server) -> list[tuple[str, list[str]]]:
         ("s3", servers.s3_command(s3)),
         ("mail", [sys.executable, "-m", "demo.mail", str(stack.ports["mail"]), str(stack.state / "mails")]),
     ]
-    for centre, way in SFTP_CENTRES.items():
+    for server, (way, _) in SFTP_SERVERS.items():
         command = servers.sftp_command(
-            stack.state / "sftp" / centre,
-            stack.ports[f"sftp-{centre}"],
-            _host_key(stack.state, centre),
-            user=centre,
-            authorized_key=_client_key(stack.state, centre).with_suffix(".pub") if way == "key" else None,
+            stack.state / "sftp" / server,
+            stack.ports[f"sftp-{server}"],
+            _host_key(stack.state, server),
+            user=server,
+            authorized_key=_client_key(stack.state, server).with_suffix(".pub") if way == "key" else None,
             password_env="DEMO_SFTP_PASSWORD" if way == "password" else None,
             max_connections=4,
         )
-        commands.append((f"sftp-{centre}", command))
+        commands.append((f"sftp-{server}", command))
     return commands
 
 
@@ -361,8 +373,9 @@ def _start(stack: Stack, name: str, command: list[str]) -> Stack:
         # It ends where it meets SQLite locked. The others answer an error then, and are asked again: for them the
         # usual 5 seconds serve, which also end a wait of the API server for itself.
         environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] += "?timeout=60"
-    if SFTP_CENTRES.get(name.removeprefix("sftp-")) == "password":
-        environment["DEMO_SFTP_PASSWORD"] = _secrets(stack.state)[name.removeprefix("sftp-")]
+    server = name.removeprefix("sftp-")
+    if SFTP_SERVERS.get(server, ("", ""))[0] == "password":
+        environment["DEMO_SFTP_PASSWORD"] = _secrets(stack.state)[server]
     session = processes.start(name, command, _log(stack, name), environment, HOME)
     stack = replace(stack, sessions=(*stack.sessions, session))
     _record(stack)
@@ -432,15 +445,15 @@ def _catalogue() -> list[str]:
 
 
 def _sftp_names() -> list[str]:
-    return [f"sftp-{centre}" for centre in SFTP_CENTRES]
+    return [f"sftp-{server}" for server in SFTP_SERVERS]
 
 
-def _host_key(state: Path, centre: str) -> Path:
-    return state / "sftp" / f"{centre}.host_key"
+def _host_key(state: Path, server: str) -> Path:
+    return state / "sftp" / f"{server}.host_key"
 
 
-def _client_key(state: Path, centre: str) -> Path:
-    return state / "sftp" / f"{centre}.client_key"
+def _client_key(state: Path, server: str) -> Path:
+    return state / "sftp" / f"{server}.client_key"
 
 
 def _log(stack: Stack, name: str) -> Path:

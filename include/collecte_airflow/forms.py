@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param
 
 from collecte.challenge import Centre, Challenge
+from collecte.errors import NeedsPerson
 from collecte_airflow import ids, steps
 from collecte_airflow.arrival import arrived
 
 if TYPE_CHECKING:
     from airflow.sdk.types import DagRunProtocol
 
-    from collecte.steps import Site
+    from collecte.steps import ChallengeSite, Site
 
 log = logging.getLogger("collecte.task")
 
@@ -69,6 +70,62 @@ def centre(challenge: Challenge) -> Param:
         title="Centre",
         description_md=f"The centre to ask.\n\n{names}",
     )
+
+
+def version(what: str, empty: str) -> Param:
+    """A form's field for a version, such as ``v1``; ``empty``: what an empty field means."""
+    return Param(
+        None,
+        type=["null", "string"],
+        pattern=ids.VERSION_PATTERN,
+        title=what,
+        description_md=f"Such as `v1`. Empty: {empty}",
+    )
+
+
+def recall(challenge: Challenge) -> dict[str, Param]:
+    """The fields of a recall. Never a patient's identifier: a centre names its patient in ``recall/`` of its drop."""
+    centres = [centre.id for centre in challenge.centres]
+    return {
+        "centre": Param(
+            None,
+            type=["null", "string"],
+            enum=[None, *centres],
+            title="Centre",
+            description_md="Whose data. Empty: what the centres ask for in `recall/` of their drops.",
+        ),
+        "target": Param(
+            None,
+            type=["null", "string"],
+            pattern=ids.TARGET_PATTERN,
+            title="What",
+            description_md="By the catalogue's own id: a subject `s12`, an object `o12`, the object of a file `f12`, a "
+            "delivery `d0001`. **Never a patient's identifier.**",
+        ),
+        "request": Param(
+            "opposition",
+            type="string",
+            enum=["opposition", "erasure"],
+            title="Request",
+            description_md="`opposition`: no further use. `erasure`: removed everywhere.",
+        ),
+    }
+
+
+def recalls_asked(at: "ChallengeSite", params: Mapping[str, Any]) -> list[str]:
+    """The numbers of the recalls that a run is about, as text: the form's own, or what the centres ask for.
+
+    Raises:
+        NeedsPerson: only one of centre and target is given, or as the steps do.
+    """
+    if bool(params["centre"]) != bool(params["target"]):
+        raise NeedsPerson(
+            "The form names a centre or a target, and not both.",
+            "press Trigger and fill in both, or neither: then what the centres ask for in recall/ is taken.",
+        )
+    if params["centre"]:
+        return [str(steps.ask_recall(at, params["centre"], params["target"], params["request"]))]
+    return [str(number) for number in steps.find_recalls(at)]
 
 
 def nightly(cron: str | None) -> CronTriggerTimetable | None:

@@ -22,6 +22,10 @@ from airflow.sdk import Asset, AssetWatcher
 from collecte.errors import NeedsPerson
 
 _PARTITION = re.compile(r"([a-z][a-z0-9-]{0,39})/(d\d{4,})")
+#: A version of a release or an Open Data package, as a person types it.
+VERSION_PATTERN = r"^v\d{1,6}$"
+#: What a recall is about: a subject, an object, a file's object, a delivery.
+TARGET_PATTERN = r"^([sof]\d{1,18}|d\d{4,})$"
 #: What a person may type into the form's delivery field; JSON Schema and Python read it alike.
 DELIVERY_PATTERN = r"^d\d{4,}$"
 
@@ -60,6 +64,21 @@ def accepted(challenge_id: str) -> Asset:
 def shipped_to_hdh(challenge_id: str) -> Asset:
     """Batches that are proved to be in the HDH bucket; one partition a delivery."""
     return _asset(f"hdh/{challenge_id}")
+
+
+def judged(challenge_id: str) -> Asset:
+    """Whether the centres' data belong together, found anew."""
+    return _asset(f"homogeneity/{challenge_id}")
+
+
+def released(challenge_id: str) -> Asset:
+    """Releases that are proved to be at every competition host."""
+    return _asset(f"released/{challenge_id}")
+
+
+def published(challenge_id: str) -> Asset:
+    """Open Data packages that are proved to be public."""
+    return _asset(f"published/{challenge_id}")
 
 
 def _asset(name: str, watchers: Iterable[AssetWatcher] = ()) -> Asset:

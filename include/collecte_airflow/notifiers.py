@@ -15,7 +15,7 @@ from collecte.settings import Settings
 from collecte_airflow import links, steps
 
 if TYPE_CHECKING:
-    from collecte.steps import Site
+    from collecte.steps import Mail, Site
 
 log = logging.getLogger("collecte.task")
 
@@ -29,7 +29,12 @@ def tell_people(site: "Site", delivery: str) -> dict[str, int]:
         Retry, NeedsPerson: as :func:`send` does.
     """
     page = links.report_page(site.challenge.id, site.centre.id, delivery)
-    return steps.send_mails(site, delivery, lambda mail: send(mail.to, mail.subject, mail.text), page)
+    return steps.send_mails(site, delivery, send_mail, page)
+
+
+def send_mail(mail: "Mail") -> None:
+    """Send one mail of a step. Raises as :func:`send` does."""
+    send(mail.to, mail.subject, mail.text)
 
 
 def send(to: str | Sequence[str], subject: str, text: str) -> None:

@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from collecte.errors import NeedsPerson
 
 if TYPE_CHECKING:
+    from collecte.steps import ChallengeSite
     from collecte.steps.site import Site
     from collecte.transport import Endpoint
 
@@ -21,6 +22,13 @@ def site(challenge_id: str, centre_id: str) -> "Site":
     from collecte.steps import open_site
 
     return open_site(challenge_id, centre_id, connect=endpoint)
+
+
+def whole(challenge_id: str) -> "ChallengeSite":
+    """A challenge with all its centres, as a task sees it. Raises as :func:`site` does."""
+    from collecte.steps import open_challenge
+
+    return open_challenge(challenge_id, connect=endpoint)
 
 
 def endpoint(connection_id: str) -> "Endpoint":

@@ -147,6 +147,13 @@ def tell_shards(what: str, refs: "Sequence[ShardRef]") -> list[dict[str, str]]:
     return found
 
 
+def tell_packages(what: str, refs: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Tell how many shards of a package there are, and give them as the next tasks take them."""
+    found = [dict(ref) for ref in refs]
+    tell(what, {"shards": len(found)})
+    return found
+
+
 def tell_waiting(waiting: "Iterable[Summary]") -> None:
     """Tell which deliveries are left in the drop, and why."""
     at = metrics.place()

@@ -23,7 +23,9 @@ def _configured() -> frozenset[str]:
     challenges, broken = load_all(CHALLENGES)
     assert not broken
     centres = {ids.dag_id("collect", c.id, centre.id) for c in challenges.values() for centre in c.centres}
-    each = {ids.dag_id(stage, c) for c in challenges for stage in ("check_centre", "ship_hdh")}
+    each = {ids.dag_id(stage, c) for c in challenges for stage in ("check_centre", "ship_hdh", "homogeneity", "recall")}
+    each |= {ids.dag_id("release", c.id) for c in challenges.values() if c.release}
+    each |= {ids.dag_id("open_data", c.id) for c in challenges.values() if c.open_data}
     return frozenset(centres | each | {"housekeeping"})
 
 
@@ -41,7 +43,7 @@ def dags(read_dags: Read, parsed: dict[str, Any]) -> Mapping[str, Any]:
     return parsed["dags"]
 
 
-def test_there_is_a_dag_for_each_centre_two_for_each_challenge_and_one_for_the_installation(
+def test_there_is_a_dag_for_each_centre_for_each_stage_of_a_challenge_and_one_for_the_installation(
     dags: Mapping[str, Any],
 ) -> None:
     assert set(dags) == _configured()

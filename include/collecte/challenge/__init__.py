@@ -38,6 +38,7 @@ from collecte.challenge.fields import (
 )
 from collecte.challenge.kinds import Column, DicomOption, DicomRules, Kind, Kinds, TableRules, header_key
 from collecte.challenge.release import (
+    ANSWERS,
     Destination,
     Homogeneity,
     Login,
@@ -54,6 +55,7 @@ from collecte.configfile import Document, Location, Problem
 from collecte.errors import NeedsPerson
 
 __all__ = [
+    "ANSWERS",
     "SCHEMA_NAME",
     "Agreement",
     "ArchiveLimits",

@@ -1,5 +1,6 @@
 """Who decides, and what becomes of accepted data: homogeneity, release, competition hosts, Open Data."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -13,6 +14,14 @@ Region = Literal["fr", "eu", "world"]
 
 #: Whose word is asked. An engineer runs things and decides nothing.
 Role = Literal["coordinator", "data_protection_officer"]
+
+#: What may be answered to each kind of question.
+ANSWERS: Mapping[str, tuple[str, ...]] = {
+    "release": ("approve", "reject"),
+    "open": ("approve", "reject"),
+    "recall": ("approve", "reject"),
+    "homogeneity": ("accept", "leave_out_centre", "leave_out_fact"),
+}
 
 Login = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}$")]
 Share = Annotated[float, Field(ge=0, le=1)]

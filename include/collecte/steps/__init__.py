@@ -10,7 +10,9 @@ alone.
 from collecte.catalogue import ShardRef
 from collecte.steps.accept import accept
 from collecte.steps.arrival import Announcement, GateClosed, arrived
+from collecte.steps.challenge_site import ChallengeSite, open_challenge
 from collecte.steps.check_centre import Check, check_centre
+from collecte.steps.decisions import BadAnswer, Question, answer, missing_approvals, require_approved
 from collecte.steps.deidentify import Outcome, deidentify, finding_as_dict, scan
 from collecte.steps.describe import describe
 from collecte.steps.documents import centre_feedback, delivery_report
@@ -41,16 +43,20 @@ from collecte.steps.validate import validate
 
 __all__ = [
     "Announcement",
+    "BadAnswer",
+    "ChallengeSite",
     "Check",
     "Connect",
     "GateClosed",
     "Mail",
     "Outcome",
+    "Question",
     "Retried",
     "ShardRef",
     "Site",
     "Summary",
     "accept",
+    "answer",
     "arrived",
     "ask_recall",
     "carry_out_recall",
@@ -74,7 +80,9 @@ __all__ = [
     "load_keys",
     "mails",
     "make_safe",
+    "missing_approvals",
     "notify_recall",
+    "open_challenge",
     "open_site",
     "plan_recall",
     "plan_ship",
@@ -82,6 +90,7 @@ __all__ = [
     "receive",
     "reject_quarantine",
     "report",
+    "require_approved",
     "retry_quarantine",
     "run",
     "scan",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from collecte.catalogue import Decision, decide, decisions_about, new_decision
+from collecte.challenge import ANSWERS as ANSWERS
 from collecte.challenge import Role
 from collecte.errors import NeedsPerson
 from collecte.steps.challenge_site import ChallengeSite
@@ -18,14 +19,6 @@ APPROVERS: dict[str, tuple[Role, ...]] = {
     "open": ("coordinator", "data_protection_officer"),
     "recall": ("data_protection_officer",),
     "homogeneity": ("coordinator",),
-}
-
-#: What may be answered to each kind of question.
-ANSWERS: dict[str, tuple[str, ...]] = {
-    "release": ("approve", "reject"),
-    "open": ("approve", "reject"),
-    "recall": ("approve", "reject"),
-    "homogeneity": ("accept", "leave_out_centre", "leave_out_fact"),
 }
 
 #: Answers that need a reason in words, at least so long.
