@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from glob import escape
 from itertools import islice
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import duckdb
@@ -140,7 +141,8 @@ def open_facts(curated: Path, challenge_id: str) -> duckdb.DuckDBPyConnection:
     when it is asked, and holds a gigabyte in memory at most; whoever opens it closes it.
     """
     folder = curated / "_facts" / f"challenge={challenge_id}"
-    connection = duckdb.connect(config={"memory_limit": "1GB", "threads": 2, "autoinstall_known_extensions": False})
+    scratch = str(Path(gettempdir()) / "collecte-facts")  # what does not fit into memory
+    connection = duckdb.connect(config={"memory_limit": "1GB", "threads": 2, "temp_directory": scratch})
     if next(folder.glob("*/*/*.parquet"), None) is None:
         fields = [*SCHEMA, *(pa.field(name, _TEXT) for name in PARTITIONS)]
         connection.register("facts", pa.schema(fields).empty_table())

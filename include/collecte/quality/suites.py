@@ -4,7 +4,7 @@ whole before anything is judged by it.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,6 +22,9 @@ Threshold = int | float | date
 
 #: Where the suites stand.
 FOLDER = HOME / "expectations"
+
+#: The suite that compares the centres, beside those of the kinds of data.
+HOMOGENEITY = "homogeneity"
 
 #: Arguments of an expectation that name a column.
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B")
@@ -49,7 +52,8 @@ class Expected:
     @property
     def values(self) -> dict[str, str | int]:
         """The thresholds that the finding's text cites."""
-        return {name: _written(self.arguments[name]) for name in rule(self.code).placeholders}
+        cited = (name for name in rule(self.code).placeholders if name in self.arguments)
+        return {name: _written(self.arguments[name]) for name in cited}
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,8 @@ def load_suites(challenge: Challenge, folder: Path = FOLDER) -> dict[str, Suite]
         NeedsPerson: a file is no suite, or names a kind, column, finding or threshold that does not exist.
     """
     thresholds = parameters(challenge)
-    suites = [_suite(path, thresholds) for path in sorted(folder.glob("*.json"))]
-    return {suite.kind: suite for suite in suites}
+    paths = (path for path in sorted(folder.glob("*.json")) if path.stem != HOMOGENEITY)
+    return {path.stem: _of_kind(path, thresholds) for path in paths}
 
 
 def judged_columns(challenge: Challenge, folder: Path = FOLDER) -> list[str]:
@@ -102,10 +106,22 @@ def wrong_suite(where: str, what: str, remedy: str) -> NeedsPerson:
     return NeedsPerson(f"expectations/{where}: {what}.", remedy)
 
 
-def _suite(path: Path, thresholds: Mapping[str, Threshold]) -> Suite:
+def _of_kind(path: Path, thresholds: Mapping[str, Threshold]) -> Suite:
     kind = path.stem
     if kind not in KIND_COLUMNS:
         raise wrong_suite(path.name, "no kind of data has this name", f"call it {' or '.join(KIND_COLUMNS)}.json.")
+    return load_suite(path, {*COMMON_COLUMNS, *KIND_COLUMNS[kind], *DERIVED.get(kind, ())}, thresholds)
+
+
+def load_suite(
+    path: Path, columns: Set[str], thresholds: Mapping[str, Threshold], cited: Set[str] = frozenset()
+) -> Suite:
+    """The suite in one file, of a table with these columns; ``cited``: what a finding's text may take from its row.
+
+    Raises:
+        NeedsPerson: as :func:`load_suites`.
+    """
+    kind = path.stem
     try:
         raw = json.loads(path.read_text("utf-8"))
     except json.JSONDecodeError as error:
@@ -121,15 +137,16 @@ def _suite(path: Path, thresholds: Mapping[str, Threshold]) -> Suite:
             "name or expectations is missing or of the wrong form",
             f'write {{"name": "{kind}", "expectations": [ … ]}} with at least one expectation.',
         )
-    columns = {*COMMON_COLUMNS, *KIND_COLUMNS[kind], *DERIVED.get(kind, ())}
     expected = (
-        _expected(f"{path.name}: expectations[{number}]", entry, columns, thresholds)
+        _expected(f"{path.name}: expectations[{number}]", entry, columns, thresholds, cited)
         for number, entry in enumerate(entries)
     )
     return Suite(kind, tuple(expected))
 
 
-def _expected(where: str, entry: Any, columns: set[str], thresholds: Mapping[str, Threshold]) -> Expected:
+def _expected(
+    where: str, entry: Any, columns: Set[str], thresholds: Mapping[str, Threshold], cited: Set[str]
+) -> Expected:
     match entry:
         case {"type": str(type_), "kwargs": dict(kwargs), "meta": {"finding": str(code), "severity": severity}}:
             pass
@@ -148,7 +165,7 @@ def _expected(where: str, entry: Any, columns: set[str], thresholds: Mapping[str
         )
     arguments = {name: _filled(f"{where}.kwargs.{name}", value, thresholds) for name, value in kwargs.items()}
     _check_columns(where, arguments, columns)
-    if absent := sorted(set(registered.placeholders) - set(arguments)):
+    if absent := sorted(set(registered.placeholders) - set(arguments) - cited):
         raise wrong_suite(
             f"{where}.kwargs", f"the text of {code} cites {', '.join(absent)}", "give it, or name another finding."
         )
@@ -177,7 +194,7 @@ def _filled(where: str, value: Any, thresholds: Mapping[str, Threshold]) -> Any:
     return thresholds[name]
 
 
-def _check_columns(where: str, arguments: Mapping[str, Any], columns: set[str]) -> None:
+def _check_columns(where: str, arguments: Mapping[str, Any], columns: Set[str]) -> None:
     named = {f"kwargs.{name}": [arguments[name]] for name in _COLUMN_ARGUMENTS if name in arguments}
     named["kwargs.column_list"] = arguments.get(_COLUMN_LIST, [])
     for key, given in named.items():

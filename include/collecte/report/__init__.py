@@ -6,6 +6,13 @@ no patient and no original file; the feedback names the files of the one centre 
 
 from collecte.report.coordinator import coordinator_page
 from collecte.report.feedback import feedback_page, write_feedback_csv, write_findings_csv
+from collecte.report.homogeneity import (
+    Difference,
+    HomogeneityReport,
+    effects_csv,
+    homogeneity_page,
+    homogeneity_text,
+)
 from collecte.report.mails import centre_mail_text, mail_text
 from collecte.report.records import (
     EXPIRY_NOTICE,
@@ -38,7 +45,9 @@ __all__ = [
     "Challenge",
     "Cohort",
     "DeliveryReport",
+    "Difference",
     "FeedbackRow",
+    "HomogeneityReport",
     "Promised",
     "RuleGroup",
     "Sums",
@@ -47,7 +56,10 @@ __all__ = [
     "centre_mail_text",
     "cohort",
     "coordinator_page",
+    "effects_csv",
     "feedback_page",
+    "homogeneity_page",
+    "homogeneity_text",
     "mail_text",
     "state_table",
     "wordings",
