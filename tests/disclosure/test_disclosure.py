@@ -57,7 +57,13 @@ def test_a_column_is_dropped_only_where_no_band_serves() -> None:
 def test_too_few_subjects_keep_nothing_and_the_finding_stays() -> None:
     found = generalise(cohort((18, "F"), (44, "M")), [AGE, SEX], 5)
     assert list(found.frame.columns) == []
-    assert found.after.findings[0].code == "DISCLOSURE-K-TOO-SMALL"
+    assert [finding.code for finding in found.findings] == ["DISCLOSURE-K-NOT-REACHED"]
+
+
+def test_what_was_made_coarser_is_told_and_k_of_one_is_refused() -> None:
+    rows = cohort((40, "F"), (44, "F"), (41, "M"), (43, "M"))
+    assert [finding.code for finding in generalise(rows, [AGE, SEX], 2).findings] == ["DISCLOSURE-GENERALISED"]
+    assert [finding.code for finding in generalise(rows, [AGE, SEX], 1).findings] == ["DISCLOSURE-K-IS-ONE"]
 
 
 @pytest.mark.parametrize(

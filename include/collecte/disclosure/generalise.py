@@ -9,6 +9,7 @@ import pandas as pd
 
 from collecte.challenge import QuasiIdentifier
 from collecte.disclosure.measure import Risk, measure
+from collecte.findings import Finding
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,17 @@ class Generalised:
     steps: tuple[Step, ...]
     before: Risk
     after: Risk
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What stands against publishing it, and what was done."""
+        after = self.after
+        if after.wanted <= 1:
+            return (Finding("DISCLOSURE-K-IS-ONE"),)
+        if after.k < after.wanted:
+            return (Finding("DISCLOSURE-K-NOT-REACHED", values={"k": after.k, "wanted": after.wanted}),)
+        coarser = any(step.band != 0 for step in self.steps)
+        return (Finding("DISCLOSURE-GENERALISED", values={"k": after.k}),) if coarser else ()
 
 
 def generalise(frame: pd.DataFrame, rules: Sequence[QuasiIdentifier], k: int) -> Generalised:

@@ -49,8 +49,10 @@ class ChallengeSite:
         return zone / self.challenge.id / package.label
 
     def hidden(self, package: PackageRow) -> Path:
-        """Where what stays hidden of a release lies. SECRET."""
-        return self.vault / self.challenge.id / package.label
+        """Where what stays hidden of a package lies. SECRET."""
+        return (
+            self.vault / self.challenge.id / (package.label if package.kind == "release" else f"open-{package.label}")
+        )
 
     def reported(self) -> Path:
         """The folder of the challenge's own reports: homogeneity, certificates, recalls."""
