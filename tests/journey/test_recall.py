@@ -1,13 +1,16 @@
 """A patient is taken back: asked in the drop, approved over a plan, gone from every place that we hold, and refused."""
 
 import hashlib
+import io
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from collecte import catalogue, steps
 from collecte.catalogue.recalls import recalls_of
 from collecte.errors import NeedsPerson, Retry
+from collecte.facts import open_facts
 from collecte.package import read_sums
 from collecte.records import PatientRef, State
 from collecte.steps.challenge_site import ChallengeSite
@@ -29,6 +32,8 @@ FILES = {
     "tous.csv": TABLE,
     "encore.csv": TABLE,  # the same bytes: a duplicate
     "une.csv": f"ipp;age\n{MARCHEMALLE.ipp};50\n".encode(),
+    "liens.csv": b"fichier;diagnostic\nserie/IM1;1\nIM7;0\n",  # it speaks of images, and names nobody
+    "note.csv": f"ipp;commentaire\n{MARCHEMALLE.ipp};vu\n{ESTRUGAMOU.ipp};rappeler le 06 12 34 56 78\n".encode(),
     "IM7": image(ESTRUGAMOU, 7),
 }
 
@@ -78,6 +83,16 @@ def contents(world: World) -> dict[str, bytes]:
         return {key: destination.read(key) for key in destination.list_keys()}
 
 
+def in_facts_and_manifests(world: World) -> set[str]:
+    """Every subject of the facts in curated, and of the manifests at the HDH that are no text."""
+    with open_facts(world.folder / "curated", "demo") as facts:
+        found = {str(row[0]) for row in facts.execute("SELECT DISTINCT subject FROM facts").fetchall()}
+    manifests = (content for key, content in contents(world).items() if key.endswith("/manifest.parquet"))
+    for manifest in manifests:
+        found |= set(pq.read_table(io.BytesIO(manifest)).column("subject").to_pylist())
+    return found
+
+
 def holding(folder: Path, needle: bytes) -> list[str]:
     """The files below a folder in which something stands."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
@@ -100,13 +115,19 @@ def assert_batch_holds(world: World) -> None:
 
 def test_an_opposition_takes_the_subject_out_of_use_and_leaves_what_was_received(shipped: World) -> None:
     name, site = pseudonym(shipped), shipped.site("arvel")
-    before = contents(shipped)
-    assert any(name.encode() in content for content in before.values())
+    # A correction: what it replaced stands in its own batch still.
+    lay(drop(shipped) / "lot", {"serie/IM1": image(MARCHEMALLE, 1, size=32)})
+    steps.run(site)
+    assert {key.split("/")[2] for key in bucket(shipped) if name in key} == {"d0001", "d0002"}
+    assert name in in_facts_and_manifests(shipped)
     carried_out(shipped, "opposition")
 
     assert not [key for key, content in contents(shipped).items() if name.encode() in content or name in key]
     assert holding(shipped.folder / "curated", name.encode()) == []
     assert not [path for path in curated(shipped) if name in path]
+    assert name not in in_facts_and_manifests(shipped)
+    links = next(content for content in contents(shipped).values() if content.startswith(b"file,"))
+    assert len(links.splitlines()) == 2
     assert pseudonym(shipped, ESTRUGAMOU).encode() in contents(shipped)["demo/arvel/d0001/manifest.csv"]
     assert_batch_holds(shipped)
     assert_sound(site)
@@ -116,6 +137,7 @@ def test_an_opposition_takes_the_subject_out_of_use_and_leaves_what_was_received
     assert {states[f"lot/{path}"] for path in ("serie/IM1", "serie/IM2", "tronque", "une.csv", "seul.zip")} == {
         "recalled: FILE-TAKEN-BACK"
     }
+    assert states["lot/note.csv"] == "quarantined: TABLE-IDENTIFIER-IN-TEXT"
     assert states["lot/encore.csv"] == states["lot/IM7"] == "accepted"
 
 
@@ -142,7 +164,10 @@ def test_an_erasure_leaves_no_copy_and_no_trace_in_the_catalogue(shipped: World)
     # The other patient's data are all there, out of the archive too.
     with site.catalogue.read() as connection:
         left = catalogue.totals(connection, 1)
-    assert left[State.ACCEPTED] == 3
+    assert left[State.ACCEPTED] == 4
+    # Of a table in quarantine only the bytes could be judged, and they spoke of the subject too.
+    assert ends(site)["lot/note.csv"] == "recalled: FILE-TAKEN-BACK"
+    assert name not in in_facts_and_manifests(shipped)
 
 
 def test_who_was_taken_back_is_refused_from_then_on_and_no_copy_is_kept(shipped: World) -> None:
@@ -185,7 +210,12 @@ def test_nothing_is_removed_without_the_officers_approval_over_this_very_plan(sh
     answer(site, question, "diane", "reject", reason="La demande n'est pas signée.")
     with pytest.raises(NeedsPerson, match="not approved"):
         steps.carry_out_recall(site, number)
-    answer(site, question, "diane", "approve")
+    assert steps.dismiss_recall(site, number) == {"dismissed": 1}
+    (number,) = ask(shipped, f"ipp;demande\n{MARCHEMALLE.ipp};opposition\n", "encore.csv")
+    steps.plan_recall(site, number)
+    with pytest.raises(NeedsPerson, match="not rejected"):
+        steps.dismiss_recall(site, number)
+    approve(site, number)
     # One more file of the patient came since: another plan, another approval.
     lay(drop(shipped) / "suite", {"IM9": image(MARCHEMALLE, 9, study=9)})
     steps.run(shipped.site("arvel"))
@@ -194,7 +224,7 @@ def test_nothing_is_removed_without_the_officers_approval_over_this_very_plan(sh
     assert before.items() <= bucket(shipped).items()
     assert zone.items() <= curated(shipped).items()
     with site.catalogue.read() as connection:
-        assert [row.state for row in recalls_of(connection, "demo")] == ["planned"]
+        assert [row.state for row in recalls_of(connection, "demo")] == ["closed", "planned"]
     approve(site, number)
     assert steps.carry_out_recall(site, number)["recalled"] == 8
     assert_sound(shipped.site("arvel"))
@@ -228,9 +258,16 @@ def test_a_list_is_read_once_and_a_corrected_one_anew(shipped: World) -> None:
     assert steps.find_recalls(shipped.challenge_site) == []
     assert ask(shipped, f"{line}{ESTRUGAMOU.ipp};effacement\n") == [1, 2]
     assert len(returned(shipped)) == 2
+    # A mistake is taken back as it was made.
+    assert ask(shipped, f"ipp;demande\n{ESTRUGAMOU.ipp};annulation\n77;annulation\n", "erreur.csv") == []
+    cancelled = returned(shipped)
+    said = next(text for name, text in cancelled.items() if name.startswith("erreur"))
+    assert "annulée" in said
+    assert "rien à annuler" in said
+    assert [row["state"] for row in steps.list_recalls(shipped.challenge_site)] == ["asked", "closed"]
     # Half an identifier is somebody else's: a line that is not ended waits.
     assert ask(shipped, f"ipp;demande\n{MARCHEMALLE.ipp[:4]}", "autre.csv") == []
-    assert len(returned(shipped)) == 2
+    assert returned(shipped) == cancelled
 
 
 def test_every_recipient_is_told_once_in_counts_alone(shipped: World) -> None:

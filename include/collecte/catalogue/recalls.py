@@ -129,6 +129,19 @@ def refuse(connection: Connection, centre_id: int, recall_id: int | None, digest
     insert_rows(connection, tables.refused, rows, or_ignore=True)
 
 
+def cancel(connection: Connection, centre_id: int, subject_id: int | None, digest: str) -> bool:
+    """Take back what a centre asked for a subject of theirs and was not carried out yet; whether there was something.
+
+    ``digest``: by which reception refuses them, though they are not known.
+    """
+    of, at = tables.refused.c, tables.recall.c
+    mine = and_(of.centre_id == centre_id, of.digest == digest, of.recall_id.is_(None))
+    lifted = connection.execute(delete(tables.refused).where(mine)).rowcount
+    pending = and_(at.centre_id == centre_id, at.scope == "subject", at.target == subject_id, at.state.in_(PENDING))
+    closed = update(tables.recall).where(pending).values(state="closed", closed_at=now())
+    return bool(connection.execute(closed).rowcount + lifted)
+
+
 def refused_digests(connection: Connection, challenge_id: str) -> frozenset[str]:
     """All that reception refuses of a challenge, as keyed digests."""
     of, centre = tables.refused.c, tables.centre.c

@@ -4,7 +4,8 @@
 column     forms
 =========  =========================================================================================
 patient    ``ipp``, ``patient``, ``identifiant``, ``nip``, ``patient_id`` and the like
-request    ``demande``: ``opposition`` (no further use) or ``effacement`` (removed everywhere)
+request    ``demande``: ``opposition`` (no further use), ``effacement`` (removed everywhere), or ``annulation`` (of a
+           request that was a mistake)
 issuer     ``emetteur``: of the identifier, where it is not the centre's own
 =========  =========================================================================================
 
@@ -33,7 +34,7 @@ FOLDER = "recall"
 #: A larger file is no list of patients. Bytes.
 MAX_BYTES = 1024 * 1024
 
-Request = Literal["opposition", "erasure"]
+Request = Literal["opposition", "erasure", "cancel"]
 
 
 @cache

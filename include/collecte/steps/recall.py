@@ -22,12 +22,13 @@ from collecte.catalogue.recalls import (
     named,
     new_recall,
     recall_by_number,
+    recall_state,
     recalls_of,
 )
 from collecte.errors import NeedsPerson
 from collecte.recall import Plan, both, plan_markdown
 from collecte.steps.challenge_site import ChallengeSite
-from collecte.steps.decisions import ANSWERS, Question
+from collecte.steps.decisions import ANSWERS, Question, latest
 from collecte.steps.mails import Mail
 from collecte.steps.recall_batches import remove_from_batches
 from collecte.steps.recall_packages import remake_packages
@@ -154,6 +155,25 @@ def carry_out_recall(site: ChallengeSite, number: int) -> dict[str, int]:
     for stage in (begin_removal, remove_from_batches, remake_packages, erase, prove):
         counts |= stage(site, row, plan)
     return counts
+
+
+def dismiss_recall(site: ChallengeSite, number: int) -> dict[str, int]:
+    """Close a recall whose plan the officer rejected: nothing was removed, and releases wait for it no longer.
+
+    Raises:
+        NeedsPerson: the officer's last word over the plan is another, or removal has begun.
+    """
+    row, _ = _planned(site, number)
+    if row.state == "closed":
+        return {"dismissed": 1}
+    given = latest(site, row.about, str(row.digest)).get("data_protection_officer")
+    if _begun(site, row) or given is None or given.answer != "reject":
+        raise NeedsPerson(
+            f"{row.about} was not rejected.", "let the officer answer under Required Actions, in the run that asks."
+        )
+    with site.catalogue.transaction() as connection:
+        recall_state(connection, row, "closed")
+    return {"dismissed": 1}
 
 
 def notify_recall(site: ChallengeSite, number: int, send: Callable[[Mail], None]) -> dict[str, int]:

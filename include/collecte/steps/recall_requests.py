@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from sqlalchemy import Connection
 
 from collecte.catalogue import begin, ensure_centre
-from collecte.catalogue.recalls import new_recall, refuse, subject_of
+from collecte.catalogue.recalls import cancel, new_recall, refuse, subject_of
 from collecte.challenge import Centre
 from collecte.findings import Finding
 from collecte.recall import FOLDER, MAX_BYTES, Asked, Line, answer_csv, parse_requests
@@ -111,9 +111,12 @@ def _line(site: Site, connection: Connection, centre_id: int, one: Asked) -> Lin
     place, pseudonym = f"l. {one.line}", site.context().pseudonyms.subject(one.patient)
     if pseudonym is None:  # a placeholder names nobody
         return Line(one.line, Finding("RECALL-LINE-UNREADABLE", place))
-    subject = subject_of(connection, centre_id, pseudonym)
+    subject, digest = subject_of(connection, centre_id, pseudonym), subject_digest(site.keys, pseudonym)
+    if one.request == "cancel":
+        cancelled = cancel(connection, centre_id, subject, digest)
+        return Line(one.line, Finding("RECALL-CANCELLED" if cancelled else "RECALL-NOT-CANCELLED", place))
     if subject is None:
-        refuse(connection, centre_id, None, [subject_digest(site.keys, pseudonym)])
+        refuse(connection, centre_id, None, [digest])
         return Line(one.line, Finding("RECALL-UNKNOWN", place))
     row = new_recall(connection, site.challenge.id, site.centre.id, one.request, "subject", subject)
     return Line(one.line, Finding("RECALL-REGISTERED", place, values={"recall": row.number}), row.number)
