@@ -28,6 +28,7 @@ from collecte.steps.quarantine import Retried, list_quarantine, reject_quarantin
 from collecte.steps.recall import (
     ask_recall,
     carry_out_recall,
+    dismiss_recall,
     find_recalls,
     list_recalls,
     notify_recall,
@@ -67,6 +68,7 @@ __all__ = [
     "delivery_report",
     "describe",
     "describe_shards",
+    "dismiss_recall",
     "empty_drop",
     "feedback",
     "find",
