@@ -202,10 +202,8 @@ def _of_rows(connection: duckdb.DuckDBPyConnection, fact: str, column: Column, c
             kind, value = "days", _DAYS.format(cell)
         case "label":
             kind, value = "label", cell
-        case _ if column.values is None and _holds_numbers(connection, cell):
-            kind, value = "numbers", _DECIMAL.format(cell)
         case _:
-            kind, value = "categories", cell
+            kind, value = _of_kept(connection, column, cell)
     # A centre whose tables lack the column altogether misses it in each of its rows.
     absent = f"centre NOT IN (SELECT centre FROM cells WHERE {cell} IS NOT NULL)"  # noqa: S608 (names of ours)
     units = (
@@ -215,13 +213,22 @@ def _of_rows(connection: duckdb.DuckDBPyConnection, fact: str, column: Column, c
     yield from _grouped(connection, fact, kind, units, column.values or ())
 
 
-def _holds_numbers(connection: duckdb.DuckDBPyConnection, cell: str) -> bool:
-    """Whether most values of each centre are numbers: where one writes words, they are categories for all."""
-    least = connection.execute(
-        f"SELECT min(share) FROM (SELECT count({_DECIMAL.format(cell)}) / count(*) AS share "  # noqa: S608 (ours)
+def _of_kept(connection: duckdb.DuckDBPyConnection, column: Column, cell: str) -> tuple[FactKind, str]:
+    """Numbers, where most values of each centre are. Where one centre writes words and others numbers, these are one
+    category: else no two would be alike.
+    """
+    if column.values is not None:
+        return "categories", cell
+    number = _DECIMAL.format(cell)
+    least, most = connection.execute(
+        f"SELECT min(share), max(share) FROM (SELECT count({number}) / count(*) AS share "  # noqa: S608 (names of ours)
         f"FROM cells WHERE {cell} <> '' GROUP BY centre)"
-    ).fetchone()
-    return bool(least and least[0] is not None and least[0] >= _NUMERIC)
+    ).fetchone() or (None, None)
+    if least is None or most < _NUMERIC:
+        return "categories", cell
+    if least < _NUMERIC:
+        return "categories", f"CASE WHEN {number} IS NULL THEN {cell} ELSE '123…' END"
+    return "numbers", number
 
 
 def _grouped(
