@@ -13,20 +13,20 @@ landing → curated  a profile covers the file's type; the residual scan found n
 landing → drop     the feedback names files of that centre alone, and lies in its own ``retour``    steps: feedback
 curated → hdh      the batch holds accepted files only; each arrives with the SHA-256 that it  steps: ship
                    left with, proved at the destination
+curated → release  every centre's agreement covers the competition; no recall is pending;      steps: release_gate,
+release → host     homogeneity holds or was decided; scans are newer than the rules; nothing   then two approvals
+                   crosses from one part into another; how identifiable it is was measured     over the digest
+release → vault    labels of the test sets, encrypted to a host's scorer; which row is public  steps: freeze_release
 =================  ==========================================================================  =======================
 
-To come, and until then no code crosses these arrows: *hdh → host* (homogeneity, disclosure risk, two approvals over the
-release's digest), *release → vault* (labels of the test sets), *host → open* (embargo over, purpose ``open_data`` in
-every centre's agreement, anonymity judged, two approvals).
-
-A gate asks the challenge file and a day, nothing else; it answers with findings. One that refuses keeps it closed.
+A gate here asks the challenge file and a day, nothing else; it answers with findings. One that refuses keeps it closed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from collecte.challenge import Agreement, Centre, Challenge
+from collecte.challenge import Agreement, Centre, Challenge, Destination
 from collecte.findings import Finding
 
 
@@ -61,6 +61,23 @@ def as_markdown(checks: Sequence[Check]) -> str:
 def refusals(checks: Sequence[Check]) -> tuple[Finding, ...]:
     """What keeps a gate closed."""
     return tuple(finding for check in checks for finding in check.findings if finding.refuses)
+
+
+def region_check(challenge: Challenge, centres: Iterable[str], destination: Destination) -> Check:
+    """Do the agreements of these centres allow their data where a destination's servers stand?"""
+    agreements = {centre.id: centre.agreement for centre in challenge.centres}
+    values = {"destination": destination.id, "region": destination.region}
+    against = [
+        Finding("DESTINATION-REGION-NOT-ALLOWED", values={"centre": centre, **values})
+        for centre in sorted(centres)
+        if centre not in agreements or destination.region not in agreements[centre].regions
+    ]
+    return Check(
+        f"Les conventions permettent la région de {destination.id}",
+        f"The agreements allow the region of {destination.id}",
+        tuple(against),
+        destination.region,
+    )
 
 
 #: The purpose that every collection serves.
@@ -114,3 +131,13 @@ def _of_kinds(challenge: Challenge, centre: Centre) -> Iterator[Finding]:
         return
     for kind in sorted(challenge.kinds.allowed - covered):
         yield Finding("AGREEMENT-KIND-NOT-COVERED", values={"kind": kind})
+
+
+def competition_gate(challenge: Challenge, centre_ids: Iterable[str], today: date) -> tuple[Finding, ...]:
+    """The centres whose agreement does not allow their data in the competition on a day."""
+    found = []
+    for centre_id in sorted(centre_ids):
+        clauses = list(_of_force(challenge.centre(centre_id).agreement, today))
+        if clauses:
+            found.append(Finding("GATE-AGREEMENT-COMPETITION", count=len(clauses), values={"centre": centre_id}))
+    return tuple(found)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from collecte.catalogue import tables
-from collecte.catalogue.engine import insert_rows, new_rows, now, take_ids
+from collecte.catalogue.engine import chunks, insert_rows, new_rows, now, take_ids
 from collecte.errors import NeedsPerson
 
 PackageKind = Literal["release", "open"]
@@ -226,3 +226,33 @@ def shipments_of_package(connection: Connection, package_id: int) -> list[Packag
     counted = select(func.count()).where(receipt.shipment_id == of.id).scalar_subquery()
     statement = select(tables.package_shipment, counted.label("receipts")).where(of.package_id == package_id)
     return [PackageShipment(**row) for row in connection.execute(statement.order_by(of.id)).mappings()]
+
+
+def centres_of_package(connection: Connection, package_id: int) -> list[str]:
+    """The centres (their ids) of whose files a package is made, sorted."""
+    held, file, delivery, centre = tables.package_file.c, tables.file.c, tables.delivery.c, tables.centre.c
+    statement = (
+        select(centre.code.distinct())
+        .join(tables.delivery, delivery.centre_id == centre.id)
+        .join(tables.file, file.delivery_id == delivery.id)
+        .join(tables.package_file, held.file_id == file.id)
+        .where(held.package_id == package_id)
+    )
+    return sorted(connection.execute(statement).scalars())
+
+
+def receipts_of_keys(connection: Connection, shipment_id: int, keys: Iterable[str]) -> dict[str, PackageReceipt]:
+    """The receipts of a shipment for these keys, by key."""
+    of = tables.package_receipt.c
+    columns = select(*(of[f.name] for f in fields(PackageReceipt))).where(of.shipment_id == shipment_id)
+    found = {}
+    for chunk in chunks(sorted(keys)):
+        for row in connection.execute(columns.where(of.key.in_(chunk))).mappings():
+            found[row["key"]] = PackageReceipt(**row)
+    return found
+
+
+def forget_package_receipts(connection: Connection, shipment_ids: Iterable[int]) -> None:
+    """Forget the proofs of shipments that a later one of the same package to the same destination stands for."""
+    of = tables.package_receipt.c
+    connection.execute(delete(tables.package_receipt).where(of.shipment_id.in_(sorted(shipment_ids))))

@@ -24,6 +24,8 @@ ANSWERS: Mapping[str, tuple[str, ...]] = {
 }
 
 Login = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}$")]
+#: Shorter than other ids: it stands in the names of pieces of work, and these in the audit chain.
+HostId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,29}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -141,7 +143,7 @@ class QuasiIdentifier(Model):
 class Destination(Model):
     """A competition host: where a release goes, in which layout, under which law."""
 
-    id: Id = Field(description="How receipts and forms call it.", examples=["host-sftp"])
+    id: HostId = Field(description="How receipts and forms call it.", examples=["host-sftp"])
     layout: Id = Field(default="plain", description="How the package is laid out.", examples=["plain"])
     place: Place = Field(description="A folder (SFTP, file) or bucket/prefix (S3).")
     region: Region = Field(description="Where its servers stand.", examples=["eu"])

@@ -116,14 +116,16 @@ class _FolderDestination:
                 return
             folder = folder.parent
 
-    def abort_unfinished(self, older_than: timedelta | None = None) -> int:
+    def abort_unfinished(self, older_than: timedelta | None = None, prefix: str = "") -> int:
         """See :class:`~collecte.transport.items.Destination`."""
         before = time.time() - (older_than.total_seconds() if older_than else 0)
         with disk_errors(self._id):
             old = [
                 part
                 for part in self._root.rglob(f"*{_PART}")
-                if part.is_file() and (older_than is None or part.stat().st_mtime < before)
+                if part.relative_to(self._root).as_posix().startswith(prefix)
+                and part.is_file()
+                and (older_than is None or part.stat().st_mtime < before)
             ]
             for part in old:
                 part.unlink(missing_ok=True)

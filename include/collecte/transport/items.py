@@ -68,8 +68,8 @@ class Destination(Protocol):
         """
         ...
 
-    def abort_unfinished(self, older_than: timedelta | None = None) -> int:
-        """Abort uploads that were begun and never finished (longer ago than that); how many."""
+    def abort_unfinished(self, older_than: timedelta | None = None, prefix: str = "") -> int:
+        """Abort uploads below ``prefix`` that were begun (longer ago than that) and never finished; how many."""
         ...
 
     def sweep_probes(self, older_than: timedelta) -> int:

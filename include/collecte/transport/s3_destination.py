@@ -358,12 +358,14 @@ class _S3Destination:
                     self._client.abort_multipart_upload(**at, UploadId=upload["UploadId"])
             return remove_object(self._client, at["Bucket"], at["Key"], key)
 
-    def abort_unfinished(self, older_than: timedelta | None = None) -> int:
+    def abort_unfinished(self, older_than: timedelta | None = None, prefix: str = "") -> int:
         """See :class:`~collecte.transport.items.Destination`."""
         before = datetime.now(UTC) - (older_than or timedelta(0))
         with s3_errors(self._id):
             old = [
-                upload for upload in self._uploads(self._prefix) if older_than is None or upload["Initiated"] < before
+                upload
+                for upload in self._uploads(self._prefix + prefix)
+                if older_than is None or upload["Initiated"] < before
             ]
             for upload in old:
                 self._client.abort_multipart_upload(Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"])

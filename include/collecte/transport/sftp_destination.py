@@ -261,10 +261,11 @@ class _SftpDestination:
 
     # -- look and clean --
 
-    def abort_unfinished(self, older_than: timedelta | None = None) -> int:
+    def abort_unfinished(self, older_than: timedelta | None = None, prefix: str = "") -> int:
         """See :class:`~collecte.transport.items.Destination`."""
         before_ns = (time.time() - older_than.total_seconds() if older_than else float("inf")) * 1e9
-        old = [self._link.path(path) for path, look in self._files() if _is_part(path) and look.mtime_ns < before_ns]
+        found = [(path, look) for path, look in self._files(prefix.rpartition("/")[0]) if path.startswith(prefix)]
+        old = [self._link.path(path) for path, look in found if _is_part(path) and look.mtime_ns < before_ns]
         with self._link.errors():
             for part in old:
                 with suppress(*GONE):
