@@ -7,7 +7,8 @@ never belongs into this form.
 **Green** means: every copy that can be removed is removed, and each place was looked at again; releases and Open Data
 packages that held it were made anew, signed and sent again; the subject is refused at reception from now on; each
 recipient has their notice. Copies that others downloaded, and versions that a store has locked, are listed as what we
-cannot remove. Where nobody asks for anything, the rest is skipped.
+cannot remove. A recall that the officer rejected is closed, and nothing is removed. Where nobody asks for anything, the
+rest is skipped.
 
 | red task | what it means | press |
 |---|---|---|
@@ -58,11 +59,12 @@ def recall(challenge: Challenge) -> DAG:
             steps.plan_recall(whole(challenge.id), int(number))
             return number
 
-        @step(map_index_template=_LABEL, trigger_rule=TriggerRule.ALL_SUCCESS)
+        # Also where an officer's task was skipped: that closes what was rejected, and hinders no other recall.
+        @step(map_index_template=_LABEL)
         def carry_out(number):
             return tell("Removed", steps.carry_out_recall(whole(challenge.id), int(number)))
 
-        @step(map_index_template=_LABEL, trigger_rule=TriggerRule.ALL_SUCCESS)
+        @step(map_index_template=_LABEL)
         def notify(number):
             return tell("Told", steps.notify_recall(whole(challenge.id), int(number), send_mail))
 

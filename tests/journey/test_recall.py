@@ -208,13 +208,12 @@ def test_nothing_is_removed_without_the_officers_approval_over_this_very_plan(sh
         with pytest.raises(NeedsPerson):
             answer(site, question, login, "approve")
     answer(site, question, "diane", "reject", reason="La demande n'est pas signée.")
-    with pytest.raises(NeedsPerson, match="not approved"):
-        steps.carry_out_recall(site, number)
-    assert steps.dismiss_recall(site, number) == {"dismissed": 1}
+    assert steps.carry_out_recall(site, number) == {"dismissed": 1}
+    sent = list[Mail]()
+    assert steps.notify_recall(site, number, sent.append)["mails"] == 1
+    assert "refusé" in sent[0].text
     (number,) = ask(shipped, f"ipp;demande\n{MARCHEMALLE.ipp};opposition\n", "encore.csv")
     steps.plan_recall(site, number)
-    with pytest.raises(NeedsPerson, match="not rejected"):
-        steps.dismiss_recall(site, number)
     approve(site, number)
     # One more file of the patient came since: another plan, another approval.
     lay(drop(shipped) / "suite", {"IM9": image(MARCHEMALLE, 9, study=9)})
@@ -255,18 +254,19 @@ def test_a_list_is_read_once_and_a_corrected_one_anew(shipped: World) -> None:
     (said,) = returned(shipped).values()
     assert "n° 1" in said
     assert MARCHEMALLE.ipp not in said
-    assert steps.find_recalls(shipped.challenge_site) == []
+    assert steps.find_recalls(shipped.challenge_site) == [1]  # it is not closed, and not asked anew
+    assert len(returned(shipped)) == 1
     assert ask(shipped, f"{line}{ESTRUGAMOU.ipp};effacement\n") == [1, 2]
     assert len(returned(shipped)) == 2
     # A mistake is taken back as it was made.
-    assert ask(shipped, f"ipp;demande\n{ESTRUGAMOU.ipp};annulation\n77;annulation\n", "erreur.csv") == []
+    assert ask(shipped, f"ipp;demande\n{ESTRUGAMOU.ipp};annulation\n77;annulation\n", "erreur.csv") == [1]
     cancelled = returned(shipped)
     said = next(text for name, text in cancelled.items() if name.startswith("erreur"))
     assert "annulée" in said
     assert "rien à annuler" in said
     assert [row["state"] for row in steps.list_recalls(shipped.challenge_site)] == ["asked", "closed"]
     # Half an identifier is somebody else's: a line that is not ended waits.
-    assert ask(shipped, f"ipp;demande\n{MARCHEMALLE.ipp[:4]}", "autre.csv") == []
+    assert ask(shipped, f"ipp;demande\n{MARCHEMALLE.ipp[:4]}", "autre.csv") == [1]
     assert returned(shipped) == cancelled
 
 

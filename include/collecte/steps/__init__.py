@@ -28,7 +28,6 @@ from collecte.steps.quarantine import Retried, list_quarantine, reject_quarantin
 from collecte.steps.recall import (
     ask_recall,
     carry_out_recall,
-    dismiss_recall,
     find_recalls,
     list_recalls,
     notify_recall,
@@ -36,6 +35,16 @@ from collecte.steps.recall import (
     recall_question,
 )
 from collecte.steps.receive import receive
+from collecte.steps.release import (
+    diff_releases,
+    discard_release,
+    freeze_release,
+    release_gate,
+    release_questions,
+    remake_release,
+    start_release,
+    verify_release,
+)
 from collecte.steps.report import Summary, incident, report, summary, waiting
 from collecte.steps.ship import commit_shipment, plan_ship, ship
 from collecte.steps.site import Connect, Site, load_keys, open_site
@@ -68,12 +77,14 @@ __all__ = [
     "delivery_report",
     "describe",
     "describe_shards",
-    "dismiss_recall",
+    "diff_releases",
+    "discard_release",
     "empty_drop",
     "feedback",
     "find",
     "find_recalls",
     "finding_as_dict",
+    "freeze_release",
     "group",
     "harvest",
     "incident",
@@ -91,6 +102,9 @@ __all__ = [
     "recall_question",
     "receive",
     "reject_quarantine",
+    "release_gate",
+    "release_questions",
+    "remake_release",
     "report",
     "require_approved",
     "retry_quarantine",
@@ -98,10 +112,12 @@ __all__ = [
     "scan",
     "send_mails",
     "ship",
+    "start_release",
     "status",
     "summary",
     "unpack",
     "validate",
+    "verify_release",
     "waiting",
     "write_feedback",
 ]

@@ -15,6 +15,7 @@ from typing import Any
 
 from collecte.catalogue import delivery_by_label, ensure_centre, is_done
 from collecte.catalogue.recalls import (
+    PENDING,
     RecallRow,
     Request,
     Scope,
@@ -46,13 +47,16 @@ _REQUESTS: dict[str, Request] = {
 
 
 def find_recalls(site: ChallengeSite) -> list[int]:
-    """Read what the centres ask in ``recall/`` of their drops and answer it there; the numbers of the recalls.
+    """Read what the centres ask in ``recall/`` of their drops and answer it there; the numbers of all recalls that are
+    not closed, whoever asked for them: what an earlier run left is gone on with.
 
     Raises:
         NeedsPerson: a drop cannot be reached as configured.
         Retry: a connection was lost.
     """
-    return read_requests(site)
+    read_requests(site)
+    with site.catalogue.read() as connection:
+        return [row.number for row in recalls_of(connection, site.challenge.id, *PENDING, "removed")]
 
 
 def ask_recall(site: ChallengeSite, centre_id: str, target: str, request: str) -> int:
@@ -143,7 +147,8 @@ def recall_question(site: ChallengeSite, number: int) -> Question:
 
 def carry_out_recall(site: ChallengeSite, number: int) -> dict[str, int]:
     """Remove what an approved plan names, everywhere that it names, refuse the subject at reception from now on, make
-    releases and packages anew, and look at each place again; the counts of all of it.
+    releases and packages anew, and look at each place again; the counts of all of it. One whose plan the officer
+    rejected is closed (``dismissed``), and nothing is removed.
 
     Raises:
         NeedsPerson: no approval over the plan as it stands; a delivery or package that it concerns is on its way; a
@@ -151,29 +156,14 @@ def carry_out_recall(site: ChallengeSite, number: int) -> dict[str, int]:
         Retry: a connection was lost.
     """
     row, plan = _planned(site, number)
+    if _rejected(site, row):
+        with site.catalogue.transaction() as connection:
+            recall_state(connection, row, "closed")
+        return {"dismissed": 1}
     counts: dict[str, int] = {}
     for stage in (begin_removal, remove_from_batches, remake_packages, erase, prove):
         counts |= stage(site, row, plan)
     return counts
-
-
-def dismiss_recall(site: ChallengeSite, number: int) -> dict[str, int]:
-    """Close a recall whose plan the officer rejected: nothing was removed, and releases wait for it no longer.
-
-    Raises:
-        NeedsPerson: the officer's last word over the plan is another, or removal has begun.
-    """
-    row, _ = _planned(site, number)
-    if row.state == "closed":
-        return {"dismissed": 1}
-    given = latest(site, row.about, str(row.digest)).get("data_protection_officer")
-    if _begun(site, row) or given is None or given.answer != "reject":
-        raise NeedsPerson(
-            f"{row.about} was not rejected.", "let the officer answer under Required Actions, in the run that asks."
-        )
-    with site.catalogue.transaction() as connection:
-        recall_state(connection, row, "closed")
-    return {"dismissed": 1}
 
 
 def notify_recall(site: ChallengeSite, number: int, send: Callable[[Mail], None]) -> dict[str, int]:
@@ -185,7 +175,7 @@ def notify_recall(site: ChallengeSite, number: int, send: Callable[[Mail], None]
         NeedsPerson: the recall is not carried out yet; or as ``send`` does.
     """
     row, plan = _planned(site, number)
-    return send_recall_mails(site, row, plan, send)
+    return send_recall_mails(site, row, plan, send, dismissed=_rejected(site, row))
 
 
 def _recall(site: ChallengeSite, number: int) -> RecallRow:
@@ -196,6 +186,12 @@ def _recall(site: ChallengeSite, number: int) -> RecallRow:
 def _begun(site: ChallengeSite, row: RecallRow) -> bool:
     with site.catalogue.read() as connection:
         return is_done(connection, row.challenge_id, f"{row.about}/refuse")
+
+
+def _rejected(site: ChallengeSite, row: RecallRow) -> bool:
+    """Whether the officer's last word over the plan is no, and nothing of it was done."""
+    given = latest(site, row.about, str(row.digest)).get("data_protection_officer")
+    return given is not None and given.answer == "reject" and not _begun(site, row)
 
 
 def _planned(site: ChallengeSite, number: int) -> tuple[RecallRow, Plan]:

@@ -15,7 +15,6 @@ from sqlalchemy import Connection
 
 from collecte.catalogue import begin, ensure_centre
 from collecte.catalogue.recalls import cancel, new_recall, refuse, subject_of
-from collecte.challenge import Centre
 from collecte.findings import Finding
 from collecte.recall import FOLDER, MAX_BYTES, Asked, Line, answer_csv, parse_requests
 from collecte.steps.challenge_site import ChallengeSite
@@ -41,24 +40,17 @@ class _List:
         return site.keys.digest("recall", site.centre.id, self.path, self.content.hex())[:32]
 
 
-def read_requests(site: ChallengeSite) -> list[int]:
-    """Read what the centres ask in their drops, answer each, and give the numbers of the recalls.
+def read_requests(site: ChallengeSite) -> None:
+    """Read what the centres ask in their drops, register it and answer each.
 
     Raises:
         NeedsPerson: a drop cannot be reached as configured; those before it were read.
         Retry: a connection was lost.
     """
-    numbers: list[int] = []
     for centre in site.challenge.centres:
-        numbers += _of_centre(site, centre)
-    return sorted(set(numbers))
-
-
-def _of_centre(challenge: ChallengeSite, centre: Centre) -> Iterator[int]:
-    site = challenge.centre(centre)
-    with open_source(site.connect(centre.drop.connection), centre.drop.path) as source:
-        for one in list(_lists(source)):
-            yield from _answer(site, source, one)
+        with open_source(site.connect(centre.drop.connection), centre.drop.path) as source:
+            for one in list(_lists(source)):
+                _answer(site.centre(centre), source, one)
 
 
 def _lists(source: Source) -> Iterator[_List]:
@@ -78,26 +70,25 @@ def _whole(entry: Entry, content: bytes, now: datetime) -> bool:
     return content.rstrip(b"\0").endswith((b"\n", b"\r")) or written + _UPLOAD < now or entry.size > MAX_BYTES
 
 
-def _answer(site: Site, source: Source, one: _List) -> list[int]:
-    """Register what one list asks and answer it; the numbers, nothing where it was read before."""
+def _answer(site: Site, source: Source, one: _List) -> None:
+    """Register what one list asks and answer it, unless it was read before."""
     digest = one.digest(site)
     job = begin(site.catalogue, site.challenge.id, f"recall/{digest}/read")
     if isinstance(job, dict):
-        return []
+        return
     asked, unreadable = parse_requests(one.content)
     lines = [*unreadable, *_register(site, asked)]
     name = PurePosixPath(one.path).name
     answer = answer_csv(lines, site.centre.language).encode("utf-8", "replace")
     source.write(f"{RETOUR}/{FOLDER}/{name}.{digest[:8]}.csv", BytesIO(answer))
-    numbers = sorted({line.recall for line in lines if line.recall})
     counts = {
         "lines": len(lines),
-        "recalls": len(numbers),
+        "recalls": len({line.recall for line in lines if line.recall}),
         "unknown": sum(line.finding.code == "RECALL-UNKNOWN" for line in lines),
         "unreadable": len(unreadable),
     }
     with job.finish(counts):
-        return numbers
+        return
 
 
 def _register(site: Site, asked: list[Asked]) -> list[Line]:

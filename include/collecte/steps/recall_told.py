@@ -66,10 +66,10 @@ class _Recipient:
 
 
 def send_recall_mails(
-    site: ChallengeSite, recall: RecallRow, plan: Plan, send: Callable[[Mail], None]
+    site: ChallengeSite, recall: RecallRow, plan: Plan, send: Callable[[Mail], None], *, dismissed: bool = False
 ) -> dict[str, int]:
     """Tell each recipient once, write the centre's feedback anew, then close the recall. ``without_contact``: places
-    for which the challenge file names nobody.
+    for which the challenge file names nobody. ``dismissed``: nothing was removed, and the centre is told that.
 
     Raises:
         NeedsPerson: it is not carried out yet; or as ``send`` does.
@@ -77,7 +77,7 @@ def send_recall_mails(
     """
     if recall.state not in ("removed", "closed"):
         raise NeedsPerson(f"{recall.about} is {recall.state}, not carried out.", "let carry_out_recall end first.")
-    everybody = list(_recipients(site, plan))
+    everybody = list(_of_rejection(site, plan) if dismissed else _recipients(site, plan))
     counts = {"mails": 0, "without_contact": sum(not one.to for one in everybody)}
     for one in everybody:
         job = begin(site.catalogue, recall.challenge_id, f"{recall.about}/mail/{one.name}")
@@ -86,7 +86,7 @@ def send_recall_mails(
             send(Mail(one.to, subject, body.lstrip("\n")))
             with job.finish({"mails": 1}):
                 counts["mails"] += 1
-    for centre, label in _deliveries(plan):
+    for centre, label in () if dismissed else _deliveries(plan):
         if has_news(drop := site.centre(site.challenge.centre(centre)), label):
             feedback(drop, label)
     if recall.state != "closed":
@@ -108,9 +108,7 @@ def _recipients(site: ChallengeSite, plan: Plan) -> Iterator[_Recipient]:
     coordination = tuple(contact.email for contact in (challenge.coordinator, *challenge.contacts))
     told = ["coordinator", "hdh"] if at_hdh else ["coordinator"]
     yield _Recipient("coordinator", coordination, mail(told, count=files, **shipped))
-    centre = challenge.centre(plan.centre)
-    people = tuple(contact.email for contact in (*centre.contacts, centre.agreement.data_protection_contact))
-    yield _Recipient("centre", tuple(dict.fromkeys(people)), mail(["centre"], count=files))
+    yield _Recipient("centre", _people(site, plan), mail(["centre"], count=files))
     contacts = {one.id: one.contact for one in (challenge.release.destinations if challenge.release else ())}
     for copies in plan.places:
         kind, _, name = copies.place.partition("/")
@@ -121,3 +119,15 @@ def _recipients(site: ChallengeSite, plan: Plan) -> Iterator[_Recipient]:
         elif kind == "public":
             to = challenge.open_data.contact if challenge.open_data else None
             yield _Recipient(f"public-{name}", (to,) if to else (), mail(["public"], name=name, count=copies.count))
+
+
+def _of_rejection(site: ChallengeSite, plan: Plan) -> Iterator[_Recipient]:
+    """Who asked is told."""
+    yield _Recipient("centre", _people(site, plan), mail_text(["rejected"], plan, site.challenge.id))
+
+
+def _people(site: ChallengeSite, plan: Plan) -> tuple[str, ...]:
+    """The addresses of the centre: its contacts, and whom it names for data protection."""
+    centre = site.challenge.centre(plan.centre)
+    people = (*centre.contacts, centre.agreement.data_protection_contact)
+    return tuple(dict.fromkeys(contact.email for contact in people))
