@@ -1,7 +1,7 @@
 """The files that a challenge's own steps work on: accepted, and proved to be at the HDH."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -30,8 +30,12 @@ class AcceptedFile:
     size: int
 
 
-def accepted_files(connection: Connection, challenge_id: str) -> Iterator[AcceptedFile]:
-    """The accepted files of shipped deliveries, by id, a page of them in memory at a time."""
+def accepted_files(
+    connection: Connection, challenge_id: str, states: Sequence[State] = (State.ACCEPTED,)
+) -> Iterator[AcceptedFile]:
+    """The accepted files of shipped deliveries, by id, a page of them in memory at a time. ``states``: others too, such
+    as those that were accepted and superseded since: what was made of them before still holds them.
+    """
     file, delivery, centre = tables.file.c, tables.delivery.c, tables.centre.c
     columns = (
         select(
@@ -47,7 +51,7 @@ def accepted_files(connection: Connection, challenge_id: str) -> Iterator[Accept
         .join(tables.delivery, delivery.id == file.delivery_id)
         .join(tables.centre, centre.id == delivery.centre_id)
         .where(centre.challenge_id == challenge_id, delivery.state == "shipped")
-        .where(file.state == State.ACCEPTED.value)
+        .where(file.state.in_([state.value for state in states]), file.name.is_not(None))
         .order_by(file.id)
         .limit(_ROWS)
     )

@@ -30,6 +30,7 @@ from collecte.cli import (
     key,
     quarantine,
     recall,
+    release,
 )
 from collecte.errors import Bug, CollecteError, LeaseLost, NeedsPerson
 
@@ -50,6 +51,7 @@ app.add_typer(catalogue.catalogue, name="catalogue")
 app.add_typer(catalogue.audit, name="audit")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(recall.app, name="recall")
+app.add_typer(release.app, name="release")
 app.command()(deidentify.deidentify)
 app.command()(deidentify.scan)
 app.command()(journey.run)

@@ -6,6 +6,7 @@ from collecte.catalogue import ShardRef, cut_in_order, plan, planned, sizes_of_d
 from collecte.records import State
 from collecte.steps.make_safe import scanner_of
 from collecte.steps.moving import whole_lease, working
+from collecte.steps.scan_rules import scan_rules
 from collecte.steps.site import Site
 
 #: A shard of making safe: about a minute of work.
@@ -22,7 +23,7 @@ def _group(site: Site, label: str) -> list[ShardRef]:
     if not isinstance(lease, dict):
         with working(lease):
             scanner_of(site, delivery)  # once, here: every shard of make_safe looks for all of them
-        counts: dict[str, int] = {}
+        counts = {"rules": scan_rules(site.challenge)}
         with lease.finish(counts) as moves:
             counts.update(moves.link_subjects_of_objects())
             waiting = sizes_of_delivery(moves.connection, delivery.id, State.WAITING)

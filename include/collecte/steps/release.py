@@ -2,11 +2,29 @@
 recall, discard it.
 """
 
+import shutil
 from pathlib import Path
 
-from collecte.gates import Check
+from collecte.catalogue import discard_package, new_package, packages_of
+from collecte.errors import NeedsPerson
+from collecte.release import diff, verify
 from collecte.steps.challenge_site import ChallengeSite
-from collecte.steps.decisions import Question
+from collecte.steps.homogeneity import homogeneity_now
+from collecte.steps.release_freeze import freeze_release, inputs_of, links_of
+from collecte.steps.release_gate import release_gate, release_questions
+from collecte.steps.release_making import drop_replaced, making_folder, rules_of
+from collecte.steps.release_remake import remake_release
+
+__all__ = [
+    "diff_releases",
+    "discard_release",
+    "freeze_release",
+    "release_gate",
+    "release_questions",
+    "remake_release",
+    "start_release",
+    "verify_release",
+]
 
 
 def start_release(site: ChallengeSite) -> str:
@@ -16,26 +34,23 @@ def start_release(site: ChallengeSite) -> str:
         NeedsPerson: another version is in the making of other inputs; homogeneity is not decided; there is nothing to
             release, or no ``release`` in the challenge file.
     """
-    raise NotImplementedError
-
-
-def freeze_release(site: ChallengeSite, label: str) -> dict[str, int]:
-    """Make the tree of a version, its vault, certificate and signature, and say in the catalogue what it holds.
-
-    Raises:
-        NeedsPerson: what is accepted changed since it was started, or cannot be shared out; nothing is visible then.
-    """
-    raise NotImplementedError
-
-
-def release_gate(site: ChallengeSite, label: str) -> tuple[Check, ...]:
-    """What must hold before a release leaves, as one table."""
-    raise NotImplementedError
-
-
-def release_questions(site: ChallengeSite, label: str) -> tuple[Question, Question]:
-    """What the coordinator and the data-protection officer are asked, over the release's digest."""
-    raise NotImplementedError
+    rules_of(site)
+    state = homogeneity_now(site)
+    if not state.open:
+        raise NeedsPerson(
+            "Whether the centres' data belong together is red or not judged, and nobody decided.",
+            "let the homogeneity run end; the coordinator answers its question under Required Actions.",
+        )
+    if not links_of(site, state).centres:
+        raise NeedsPerson(
+            f"Nothing of {site.challenge.id} is accepted and at the HDH.", "let the collect and ship runs end first."
+        )
+    inputs = inputs_of(site, state)
+    with site.catalogue.transaction() as connection:
+        for package in packages_of(connection, site.challenge.id, "release"):
+            if package.state == "frozen" and package.inputs == inputs:
+                return package.label
+        return new_package(connection, site.challenge.id, "release", inputs).label
 
 
 def discard_release(site: ChallengeSite, label: str) -> None:
@@ -44,19 +59,13 @@ def discard_release(site: ChallengeSite, label: str) -> None:
     Raises:
         NeedsPerson: it is frozen.
     """
-    raise NotImplementedError
-
-
-def remake_release(
-    site: ChallengeSite, label: str, without: frozenset[int], subjects: frozenset[str] = frozenset()
-) -> dict[str, int]:
-    """Make a frozen release anew without some files of the catalogue and all rows of some subjects (pseudonyms), under
-    the same ids and in the same parts. The digest that it had stands in ``release.json`` as ``replaces``.
-
-    Tables are merged anew from curated: what was taken out of a table there is gone here too. Where nothing of it is in
-    the release, nothing changes.
-    """
-    raise NotImplementedError
+    package = site.package("release", label)
+    with site.catalogue.transaction() as connection:
+        discard_package(connection, package)
+    final = site.folder(package)
+    for folder in (final, making_folder(final), site.hidden(package)):
+        shutil.rmtree(folder, ignore_errors=True)
+    drop_replaced(final)
 
 
 def verify_release(folder: Path, public_key: Path | None) -> list[str]:
@@ -64,4 +73,13 @@ def verify_release(folder: Path, public_key: Path | None) -> list[str]:
 
     ``public_key`` None: the folder's own copy is taken, which proves that it is whole, not where it comes from.
     """
-    raise NotImplementedError
+    return verify(folder, public_key)
+
+
+def diff_releases(one: Path, other: Path) -> list[str]:
+    """The differences of two releases, a sentence each.
+
+    Raises:
+        NeedsPerson: one of the two is no release.
+    """
+    return diff(one, other)
