@@ -64,7 +64,7 @@ def verify(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Read a release whole and name each broken thing. It needs the folder and nothing else. Exit code 1: some is broken.
+    """Read a release whole and name each broken thing. It needs the folder alone. Exit code 1: something is broken.
 
     Without --public-key it takes the folder's own copy: that proves that the release is whole, not where it comes from.
 
