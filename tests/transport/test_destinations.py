@@ -176,7 +176,7 @@ def test_a_server_that_alters_bytes_and_repeats_our_sum_in_head_is_found_out(tmp
     with (
         careless_s3(flips_a_bit=True) as careless,
         open_destination(careless.endpoint, "bucket") as destination,
-        pytest.raises(NeedsPerson, match="another object under s1/x"),
+        pytest.raises(NeedsPerson, match="gives back other bytes under s1/x"),
     ):
         list(destination.put([item(tmp_path, "s1/x", b"content")]))
 
@@ -185,7 +185,7 @@ def test_a_server_that_alters_large_files_is_found_out(tmp_path: Path) -> None:
     with (
         careless_s3(flips_a_bit=True) as careless,
         open_destination(careless.endpoint, "bucket") as destination,
-        pytest.raises(NeedsPerson, match="another object under slide"),
+        pytest.raises(NeedsPerson, match="gives back other bytes under slide"),
     ):
         list(destination.put([item(tmp_path, "slide", noise(MIB) * 65)]))
 

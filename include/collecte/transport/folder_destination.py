@@ -25,6 +25,7 @@ from collecte.transport.items import (
     Removed,
     Stored,
     altered,
+    came_back_other,
     check_key,
     raise_differing,
     still_there,
@@ -62,32 +63,33 @@ class _FolderDestination:
 
     def put(self, items: Iterable[Item]) -> Iterator[Stored]:
         """See :class:`~collecte.transport.items.Destination`."""
-        differing = []
+        differing: list[Differs] = []
         for item in items:
             with disk_errors(self._id):
                 try:
                     stored = self._store(item)
                 except Differs as error:
-                    differing.append(error.key)
+                    differing.append(error)
                     continue
             yield stored
         raise_differing(differing)
 
     def _store(self, item: Item) -> Stored:
-        target = self._at(item.key)
+        target, ours = self._at(item.key), False
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             part = target.with_name(f"{target.name}.{os.getpid()}{_PART}")
             try:
                 _copy(item, part)
                 os.link(part, target)  # fails where something came to stand there meanwhile
+                ours = True
             except FileExistsError:
                 pass  # compared below
             finally:
                 part.unlink(missing_ok=True)
             sync_folders([target])
         if sha256_of(target) != item.sha256:
-            raise Differs(item.key)
+            raise came_back_other(item.key) if ours else Differs(item.key)
         return Stored(item, None, item.sha256, "readback")
 
     def remove(self, keys: Iterable[str]) -> Iterator[Removed]:

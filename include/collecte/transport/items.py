@@ -1,6 +1,6 @@
 """What is shipped and what proves it; and what each kind of destination offers. Keys are pseudonymous names of ours."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -103,18 +103,29 @@ class Differs(NeedsPerson):
         return type(self), (self.key, self.what, self.remedy)
 
 
-def raise_differing(keys: list[str]) -> None:
+def came_back_other(key: str) -> Differs:
+    """What we have just written is not what the destination gives back: it, or what stands between, is at fault."""
+    return Differs(
+        key,
+        f"The destination gives back other bytes under {key} than were written there.",
+        "have its operator check its disk and what stands between (a proxy, a gateway); remove the object there and "
+        "ship again.",
+    )
+
+
+def raise_differing(differing: Sequence[Differs]) -> None:
     """Report every key under which the destination holds something else.
 
     Raises:
         NeedsPerson: there are such keys; it names the first ten.
     """
-    if len(keys) == 1:
-        raise Differs(keys[0])
-    if keys:
-        named = ", ".join(sorted(keys)[:10]) + ("…" if len(keys) > 10 else "")
+    if len(differing) == 1:
+        raise differing[0]
+    if differing:
+        keys = sorted(error.key for error in differing)
+        named = ", ".join(keys[:10]) + ("…" if len(keys) > 10 else "")
         raise Differs(
-            sorted(keys)[0], f"The destination holds other objects under {len(keys)} keys ({named}); left as they are."
+            keys[0], f"The destination holds other objects under {len(keys)} keys ({named}); left as they are."
         )
 
 

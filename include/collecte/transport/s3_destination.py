@@ -30,6 +30,7 @@ from collecte.transport.items import (
     Removed,
     Stored,
     altered,
+    came_back_other,
     check_key,
     raise_differing,
 )
@@ -146,7 +147,7 @@ class _S3Destination:
         """See :class:`~collecte.transport.items.Destination`."""
         server = self._server()
         queue = iter(items)
-        differing: list[str] = []
+        differing: list[Differs] = []
         failure: BaseException | None = None
         running: set[Future[Stored]] = set()
         with ThreadPoolExecutor(_PARTS_IN_FLIGHT, "s3-part") as parts, ThreadPoolExecutor(THREADS, "s3-put") as pool:
@@ -160,7 +161,7 @@ class _S3Destination:
                     for future in done:
                         error = future.exception()
                         if isinstance(error, Differs):
-                            differing.append(error.key)
+                            differing.append(error)
                         elif error is not None:
                             failure = failure or error
                         else:
@@ -314,10 +315,13 @@ class _S3Destination:
     def _proved(self, item: Item, at: _At, checksum: str, trusted: bool) -> Stored:
         head = self._head(at)
         if head is None or head["ContentLength"] != item.size:
-            raise Differs(item.key)
+            raise came_back_other(item.key)
         if trusted and head.get("ChecksumSHA256") == checksum:
             return _stored(item, head, "server")
-        return self._read_back(item, at, head)
+        try:
+            return self._read_back(item, at, head)
+        except Differs:
+            raise came_back_other(item.key) from None
 
     def _head(self, at: _At) -> Any:
         try:

@@ -27,6 +27,7 @@ from collecte.transport.items import (
     Removed,
     Stored,
     altered,
+    came_back_other,
     check_key,
     raise_differing,
     still_there,
@@ -73,10 +74,10 @@ class _SftpDestination:
 
     def put(self, items: Iterable[Item]) -> Iterator[Stored]:
         """See :class:`~collecte.transport.items.Destination`."""
-        differing: list[str] = []
+        differing: list[Differs] = []
         for result in self._each(self._store, items):
             if isinstance(result, Differs):
-                differing.append(result.key)
+                differing.append(result)
             else:
                 yield result
         raise_differing(differing)
@@ -113,7 +114,7 @@ class _SftpDestination:
         if await self._look(target) is None:
             await self._send(item, target)
             if await self._digest(target) != (item.sha256, item.size):
-                return _came_back_other(item.key)
+                return came_back_other(item.key)
         elif await self._digest(target) != (item.sha256, item.size):
             return Differs(item.key)
         return Stored(item, None, item.sha256, "readback")
@@ -124,7 +125,7 @@ class _SftpDestination:
             await self._make_folder(target.rpartition(b"/")[0])
             await self._write(item, part)
             if (look := await self._look(part)) is None or look.size != item.size:
-                raise _came_back_other(item.key)
+                raise came_back_other(item.key)
             await self._rename(part, target)
         except asyncssh.SFTPFailure:  # all that version 3 of the protocol can say of a full disk
             raise await self._refused(item) from None
@@ -342,12 +343,3 @@ def _read(source: BinaryIO, hashed: Any) -> bytes:
 
 def _is_part(path: str) -> bool:
     return path.encode("utf-8", "surrogateescape").endswith(_PART)
-
-
-def _came_back_other(key: str) -> Differs:
-    return Differs(
-        key,
-        f"The destination gives back other bytes under {key} than were written there.",
-        "ask the host to check its disk and what stands between (a proxy, a gateway); remove the file there and ship "
-        "again.",
-    )
