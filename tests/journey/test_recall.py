@@ -31,7 +31,7 @@ FILES = {
     "tronque": image(MARCHEMALLE, 5, study=2)[:-200],
     "tous.csv": TABLE,
     "encore.csv": TABLE,  # the same bytes: a duplicate
-    "une.csv": f"ipp;age\n{MARCHEMALLE.ipp};50\n".encode(),
+    "MARCHEMALLE Odilon/une.csv": f"ipp;age\n{MARCHEMALLE.ipp};50\n".encode(),
     "liens.csv": b"fichier;diagnostic\nserie/IM1;1\nIM7;0\n",  # it speaks of images, and names nobody
     "note.csv": f"ipp;commentaire\n{MARCHEMALLE.ipp};vu\n{ESTRUGAMOU.ipp};rappeler le 06 12 34 56 78\n".encode(),
     "IM7": image(ESTRUGAMOU, 7),
@@ -134,7 +134,7 @@ def test_an_opposition_takes_the_subject_out_of_use_and_leaves_what_was_received
     # Landing keeps what was received until its retention ends.
     assert len(holding(shipped.folder / "landing", MARCHEMALLE.ipp.encode())) >= 4
     states = ends(site)
-    assert {states[f"lot/{path}"] for path in ("serie/IM1", "serie/IM2", "tronque", "une.csv", "seul.zip")} == {
+    assert {states[f"lot/{path}"] for path in ("serie/IM1", "serie/IM2", "tronque", "MARCHEMALLE Odilon/une.csv", "seul.zip")} == {
         "recalled: FILE-TAKEN-BACK"
     }
     assert states["lot/note.csv"] == "quarantined: TABLE-IDENTIFIER-IN-TEXT"
@@ -183,7 +183,7 @@ def test_who_was_taken_back_is_refused_from_then_on_and_no_copy_is_kept(shipped:
     steps.run(site)
     states = ends(site)
     # What still lies in the drop comes again, since nothing of it is on record; so a file may repeat a refused one.
-    for path in ("suite/IM1", "suite/IM9", "suite/z.zip!/IM10", "suite/t.csv", "lot/serie/IM1", "lot/une.csv"):
+    for path in ("suite/IM1", "suite/IM9", "suite/z.zip!/IM10", "suite/t.csv", "lot/serie/IM1", "lot/MARCHEMALLE Odilon/une.csv"):
         assert states[path] in ("rejected: SUBJECT-RECALLED", "recalled: SUBJECT-RECALLED")
     assert states["suite/z.zip!/IM11"] == "accepted"
     assert findings(site, "d0003")["SUBJECT-RECALLED"] == 4
