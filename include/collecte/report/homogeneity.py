@@ -64,7 +64,8 @@ class HomogeneityReport:
         found: dict[str, dict[str, Difference]] = {}
         for one in sorted(self.differences, key=_gravity):
             found.setdefault(one.fact, {}).setdefault(one.centre, one)
-        return found
+        # Whether there are files at all is worth a line where something is wrong with it.
+        return {fact: of for fact, of in found.items() if fact != "files" or any(one.finding for one in of.values())}
 
     @property
     def worst(self) -> Sequence[Difference]:
@@ -149,7 +150,8 @@ def _ask(t: Tongue, one: Difference) -> str:
 def _fact(t: Tongue, fact: str) -> str:
     """``table.taille_cm`` as a reader knows it."""
     kind, _, name = fact.partition(".")
-    return t(f"homogeneity.of_{kind}", name=name) if kind in ("table", "dicom") else fact
+    known = f"homogeneity.of_{kind}" if kind in ("table", "dicom") else "homogeneity.of_other"
+    return t.or_other("homogeneity.name", fact, known, name=name or fact)
 
 
 def _factor(one: Difference) -> int | None:

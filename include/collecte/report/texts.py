@@ -75,7 +75,7 @@ class Tongue:
         form = "#,##0.0\u00a0%" if self.language == "fr" else "#,##0.0%"
         return str(format_percent(part / whole, form, locale=self.locale)) if whole else "–"
 
-    def or_other(self, group: str, name: str, other: str, **values: object) -> str:
+    def or_other(self, group: str, name: str, other: str, /, **values: object) -> str:
         """The text of ``group.name``, or of ``other`` where there is none: what a file says is never repeated."""
         return self(f"{group}.{name}" if f"{group}.{name}" in texts() else other, **values)
 

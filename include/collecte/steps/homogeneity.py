@@ -227,7 +227,7 @@ def _report(site: ChallengeSite, state: HomogeneityState, found: "Homogeneity") 
                 row["statistic"],
                 float(row["effect"]),
                 int(row["n"]),
-                row["level"] if row["judged"] else "unjudged",
+                row["level"] if row["enough"] else "unjudged",
                 row["here"],
                 row["elsewhere"],
                 codes.get(row["row"]),

@@ -12,9 +12,12 @@ from collecte.quality.homogeneity.counting import Counted
 from collecte.quality.homogeneity.sample import FactKind, Measured, Sample, Statistic, Values
 
 #: ``row`` numbers them; ``effect`` from 0; ``n`` and ``n_rest``: values here and elsewhere; ``p``, and ``q``, the same
-#: corrected for as many comparisons as there are (Benjamini and Hochberg); ``judged``: enough values, and no chance;
-#: ``here`` and ``elsewhere``: what is typical, in words.
-COLUMNS = ("row", "fact", "centre", "statistic", "effect", "n", "n_rest", "p", "q", "judged", "here", "elsewhere")
+#: corrected for as many comparisons as there are (Benjamini and Hochberg); ``enough``: values to judge by; ``judged``:
+#: enough, and no chance; ``here`` and ``elsewhere``: what is typical, in words.
+COLUMNS = (
+    *("row", "fact", "centre", "statistic", "effect", "n", "n_rest", "p", "q", "enough", "judged"),
+    *("here", "elsewhere"),
+)
 
 #: Characters of a value that is shown.
 _SHOWN = 40
@@ -29,10 +32,11 @@ def effects_table(facts: Iterable[Counted], challenge: Challenge, statistics: Ma
         for name, statistic in statistics.items()
         if fact.kind in statistic.KINDS and (measured := statistic.measure(sample)) is not None
     ]
-    table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in ("row", "q", "judged")])
+    table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in ("row", "q", "enough", "judged")])
     table["q"] = _corrected(table["p"].astype(float))
-    enough = table[["n", "n_rest"]].min(axis=1) >= challenge.homogeneity.smallest_sample
-    table["judged"] = table["q"].isna() | (enough & (table["q"] <= challenge.homogeneity.q))
+    counted_only = table["q"].isna()
+    table["enough"] = counted_only | (table[["n", "n_rest"]].min(axis=1) >= challenge.homogeneity.smallest_sample)
+    table["judged"] = table["enough"] & (counted_only | (table["q"] <= challenge.homogeneity.q))
     table["row"] = np.arange(len(table))
     return table[list(COLUMNS)]
 
