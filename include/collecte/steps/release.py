@@ -12,7 +12,7 @@ from collecte.steps.challenge_site import ChallengeSite
 from collecte.steps.homogeneity import homogeneity_now
 from collecte.steps.release_freeze import freeze_release, inputs_of, links_of
 from collecte.steps.release_gate import release_gate, release_questions
-from collecte.steps.release_making import drop_replaced, making_folder, rules_of
+from collecte.steps.release_making import drop_replaced, making_folders, rules_of
 from collecte.steps.release_remake import remake_release
 
 __all__ = [
@@ -63,7 +63,7 @@ def discard_release(site: ChallengeSite, label: str) -> None:
     with site.catalogue.transaction() as connection:
         discard_package(connection, package)
     final = site.folder(package)
-    for folder in (final, making_folder(final), site.hidden(package)):
+    for folder in (final, *making_folders(final), site.hidden(package)):
         shutil.rmtree(folder, ignore_errors=True)
     drop_replaced(final)
 

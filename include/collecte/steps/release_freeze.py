@@ -45,10 +45,8 @@ from collecte.steps.release_making import (
     drop_replaced,
     make,
     package_rows,
-    put_in_place,
     rules_of,
     tables_of,
-    take_back,
 )
 
 #: The kind whose rows are merged, not copied.
@@ -82,13 +80,12 @@ def freeze_release(site: ChallengeSite, label: str) -> dict[str, int]:
         return job
     final, hidden = site.folder(package), site.hidden(package)
     state = homogeneity_now(site)
-    if inputs_of(site, state) != package.inputs:
+    if not state.open or inputs_of(site, state) != package.inputs:
         raise NeedsPerson(
-            f"What is accepted changed since {package.about} was started.",
+            f"What is accepted, or what was decided of it, changed since {package.about} was started.",
             f"discard it (`collecte release discard {site.challenge.id} {label}`) and start again.",
         )
     with at_work(job), scratch(hidden / f"scratch.{job.attempt}") as rows:
-        take_back(final)
         secret = ensure_secret(site.keys, hidden)
         ids = ReleaseIds(secret)
         links = links_of(site, state)
@@ -100,7 +97,6 @@ def freeze_release(site: ChallengeSite, label: str) -> dict[str, int]:
             document = about(site, package, tables, _said(state))
             plan = Plan(document, assigned, secret, sources, copier(ids), rows, tables, findings)
             made = make(site, package, plan, job)
-        put_in_place(final)
         with job.finish(made.counts, [bytes.fromhex(made.digest)[:16]]) as connection:
             freeze_package(connection, package, made.digest, package_rows(rows, tables, final))
         drop_replaced(final)

@@ -63,9 +63,29 @@ class Made:
     counts: dict[str, int]
 
 
-def making_folder(final: Path) -> Path:
-    """Where a tree is made, beside its place."""
-    return final.with_name(f".{final.name}.making")
+def making_folder(final: Path, attempt: int = 0) -> Path:
+    """Where an attempt makes a tree, beside its place."""
+    return final.with_name(f".{final.name}.making.{attempt}")
+
+
+def making_folders(final: Path) -> list[Path]:
+    """Where attempts made a tree, beside its place."""
+    return sorted(final.parent.glob(f".{final.name}.making.*"))
+
+
+def take_over(final: Path, attempt: int) -> Path:
+    """The folder in which this attempt makes a tree, with what earlier ones have made of it. They find theirs no more,
+    should one still be at work.
+    """
+    mine = making_folder(final, attempt)
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    take_back(final)
+    for older in making_folders(final):
+        if mine.exists():
+            shutil.rmtree(older)
+        else:
+            older.rename(mine)
+    return mine
 
 
 def rules_of(site: ChallengeSite) -> ReleaseRules:
@@ -109,12 +129,14 @@ def about(site: ChallengeSite, package: PackageRow, tables: Tables, homogeneity:
 
 
 def make(site: ChallengeSite, package: PackageRow, plan: Plan, job: Job) -> Made:
-    """Write the tree of a release beside its place, certify and sign it, and keep what stays hidden in the vault.
+    """Write the tree of a release beside its place, certify and sign it, give it its name, and keep what stays hidden
+    in the vault. One that stood there stands beside it until :func:`drop_replaced`.
 
     Raises:
         NeedsPerson: something crosses from one part into another, or the tree does not verify.
     """
-    folder = making_folder(site.folder(package))
+    final = site.folder(package)
+    folder = take_over(final, job.attempt)
     hidden = site.hidden(package)
     write_assignment(site.keys, hidden, plan.assigned)
     for destination in rules_of(site).destinations:
@@ -139,28 +161,27 @@ def make(site: ChallengeSite, package: PackageRow, plan: Plan, job: Job) -> Made
     write_whole(site.reported() / f"certificate-{package.label}.html", io.BytesIO(page(content)))
     counts = {"cases": len(plan.assigned), "files": read.files, "findings": len(plan.findings)}
     counts |= {f"{part}_cases": figures["cases"] for part, figures in content["parts"].items()}
+    job.check()
+    put_in_place(final, folder)
     return Made(digest, counts)
 
 
-def put_in_place(final: Path) -> None:
+def put_in_place(final: Path, making: Path | None = None) -> None:
     """Give a sealed tree its name; one that stood there stands beside it until :func:`drop_replaced`."""
-    making = making_folder(final)
-    if not making.exists():
-        return
     if final.exists():
         final.rename(_replaced(final))
-    making.rename(final)
+    (making or making_folder(final)).rename(final)
     fsync_folder(final.parent)
 
 
 def take_back(final: Path) -> None:
     """Undo what a killed attempt began to put in place, so that it is done again from the start."""
-    replaced, making = _replaced(final), making_folder(final)
+    replaced = _replaced(final)
     if not replaced.exists():
         return
     if final.exists():
-        shutil.rmtree(making, ignore_errors=True)
-        final.rename(making)
+        shutil.rmtree(making_folder(final), ignore_errors=True)
+        final.rename(making_folder(final))
     replaced.rename(final)
 
 

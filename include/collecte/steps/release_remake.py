@@ -28,10 +28,8 @@ from collecte.steps.release_making import (
     drop_replaced,
     make,
     package_rows,
-    put_in_place,
     require_unchanged,
     tables_of,
-    take_back,
 )
 from collecte.zones import place
 
@@ -63,7 +61,6 @@ def remake_release(
     if isinstance(job, dict):
         return job
     with at_work(job), scratch(hidden / f"scratch.{job.attempt}") as rows:
-        take_back(final)
         folder = require_unchanged(site, package)
         about = {**json.loads((folder / "release.json").read_bytes()), "replaces": package.digest}
         ids = ReleaseIds(secret)
@@ -78,7 +75,6 @@ def remake_release(
             "files_removed": sum(bool(file.file_id) and "/files/" in file.path for file in held) - len(sources),
             "cases_removed": len(here) - len(kept),
         }
-        put_in_place(final)
         with job.finish(counts, [bytes.fromhex(made.digest)[:16]]) as connection:
             freeze_package(connection, package, made.digest, package_rows(rows, tables, final))
         drop_replaced(final)
