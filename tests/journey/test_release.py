@@ -1,12 +1,15 @@
-"""A release out of what three centres sent: frozen, verified, gated, asked about, made anew; and what stands against it."""
+"""A release out of what three centres sent: frozen, verified, gated, asked about, made anew; what stands in its way."""
 
 import json
+import os
 from pathlib import Path
 
 import pyrage
 import pytest
 
 from collecte import catalogue, steps
+from collecte.catalogue.recalls import new_recall
+from collecte.errors import NeedsPerson
 from collecte.gates import refusals
 from collecte.package import digest_of, public_key_text
 from collecte.release import read_assignment
@@ -14,13 +17,25 @@ from collecte.steps.challenge_site import ChallengeSite
 from collecte.steps.decisions import answer
 from collecte.steps.homogeneity import homogeneity_question, judge_homogeneity
 from demo import cohort
-from demo.deliveries import deposit
+from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, deposit
 from tests.journey.conftest import World
+from tests.journey.drops import drop, image, lay, rewrite
+
+#: Beside the studies: somebody with two labels, somebody with none, a table that names nobody.
+HARD = {
+    "IM1": image(MARCHEMALLE, 1),
+    "IM2": image(ESTRUGAMOU, 2),
+    "un.csv": f"ipp;diagnostic\n{MARCHEMALLE.ipp};1\n".encode(),
+    "deux.csv": f"ipp;diagnostic\n{MARCHEMALLE.ipp};0\n".encode(),
+    "liens.csv": b"fichier;qualite\nIM1;2\n",
+}
 
 
 @pytest.fixture
 def site(world: World) -> ChallengeSite:
     """Three centres' studies at the HDH, and what a coordinator decided of them."""
+    rewrite(world, "diag], action: label}", 'diag], action: label, values: ["0", "1", "2"]}')
+    lay(drop(world) / "encore", HARD)
     deposit(world.challenge, world.connect, cohort.deposits())
     for centre in world.sites.values():
         steps.run(centre)
@@ -41,10 +56,12 @@ def _held(site: ChallengeSite) -> dict[str, tuple[str, int]]:
 
 
 def test_a_release_is_frozen_once_verifies_and_is_the_same_when_it_is_made_again(
-    site: ChallengeSite, tmp_path: Path
+    site: ChallengeSite, world: World, tmp_path: Path
 ) -> None:
     label = steps.start_release(site)
     assert (label, steps.start_release(site)) == ("v1", "v1")
+    _two_at_once(world)
+    _damaged_in_curated(site)
     counts = steps.freeze_release(site, label)
     package = site.package("release", label)
     folder = site.folder(package)
@@ -57,12 +74,89 @@ def test_a_release_is_frozen_once_verifies_and_is_the_same_when_it_is_made_again
     _gate_and_questions(site)
     _vault(site)
     _made_again(site)
+    _closed(site, world)
+    _command(world, folder, key)
     _recalled(site, key)
+
+
+def _two_at_once(world: World) -> None:
+    """Another version, by other rules, while one is in the making: refused, and nothing of either is visible."""
+    rewrite(world, "train: 0.6, public_test: 0.2", "train: 0.5, public_test: 0.3")
+    other = world.challenge_site
+    with pytest.raises(NeedsPerson, match="still being made"):
+        steps.start_release(other)
+    with pytest.raises(NeedsPerson, match="changed since"):
+        steps.freeze_release(other, "v1")
+    steps.discard_release(other, "v1")
+    assert steps.start_release(other) == "v1", "what is discarded gives its number back"
+    steps.discard_release(other, "v1")
+    rewrite(world, "train: 0.5, public_test: 0.3", "train: 0.6, public_test: 0.2")
+    assert steps.start_release(world.challenge_site) == "v1"
+
+
+def _damaged_in_curated(site: ChallengeSite) -> None:
+    """A safe copy that is no longer what was accepted stops the freeze; the next try goes on."""
+    one = sorted((site.curated / site.challenge.id).rglob("*.dcm"))[0]
+    before = one.read_bytes()
+    one.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    with pytest.raises(NeedsPerson, match="is not what was accepted"):
+        steps.freeze_release(site, "v1")
+    assert not site.folder(site.package("release", "v1")).exists()
+    with pytest.raises(NeedsPerson, match="not frozen"):
+        steps.release_gate(site, "v1")
+    one.write_bytes(before)
+
+
+def _codes(site: ChallengeSite) -> set[str]:
+    return {finding.code for check in steps.release_gate(site, "v1") for finding in check.findings if finding.refuses}
+
+
+def _closed(site: ChallengeSite, world: World) -> None:
+    """Each thing that keeps the gate closed, alone."""
+    image = next(site.folder(site.package("release", "v1")).glob("test/files/*/*/*.dcm"))
+    before, time = image.read_bytes(), image.stat().st_mtime_ns
+    image.write_bytes(before + b" ")
+    (changed,) = refusals(steps.release_gate(site, "v1"))
+    assert changed.code == "GATE-RELEASE-CHANGED"
+    assert image.name in changed.place
+    image.write_bytes(before)
+    os.utime(image, ns=(time, time))
+    for old, new, code in (
+        ("signed: 2020-01-01", "signed: 2099-01-01", "GATE-AGREEMENT-COMPETITION"),
+        ("age_cap: 89", "age_cap: 88", "GATE-SCAN-OLDER-THAN-RULES"),
+    ):
+        rewrite(world, old, new)
+        assert _codes(world.challenge_site) == {code}
+        rewrite(world, new, old)
+    with site.catalogue.transaction() as connection:
+        new_recall(connection, site.challenge.id, "arvel", "opposition", "subject", 1)
+    assert _codes(site) == {"GATE-RECALL-PENDING"}
+    with site.catalogue.transaction() as connection:
+        connection.exec_driver_sql("DELETE FROM recall")
+    assert _codes(site) == set()
+
+
+def _command(world: World, folder: Path, key: Path) -> None:
+    """``collecte release verify`` needs the folder alone, and says what it proves."""
+    process = world.command("release", "verify", str(folder), "--public-key", str(key))
+    said, _ = process.communicate()
+    assert (process.returncode, said) == (0, "It is whole, and signed by that key.\n")
+    process = world.command("release", "verify", str(folder))
+    said, _ = process.communicate()
+    assert process.returncode == 0
+    assert "does not prove where it comes from" in said
 
 
 def _gate_and_questions(site: ChallengeSite) -> None:
     checks = steps.release_gate(site, "v1")
     assert refusals(checks) == (), [f.text("en") for f in refusals(checks)]
+    said = {finding.code: finding.count for check in checks for finding in check.findings}
+    assert {code: count for code, count in said.items() if code.startswith("RELEASE-")} == {
+        "RELEASE-LABEL-CONFLICT": 1,
+        "RELEASE-SUBJECT-WITHOUT-LABEL": 2,
+        "RELEASE-FILE-WITHOUT-SUBJECT": 1,
+        "RELEASE-CLASS-EMPTY": 1,
+    }
     coordinator, officer = steps.release_questions(site, "v1")
     assert coordinator.digest == officer.digest == site.package("release", "v1").digest
     assert {coordinator.role, officer.role} == {"coordinator", "data_protection_officer"}
