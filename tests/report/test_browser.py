@@ -5,21 +5,26 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from collecte.report import coordinator_page, feedback_page
+from collecte.report import coordinator_page, feedback_page, homogeneity_page
 from tests.report.builders import feedback, report
+from tests.report.test_homogeneity_page import report as homogeneity
 
 pytestmark = pytest.mark.needs("chromium")
 
 
 @pytest.fixture
 def pages(tmp_path: Path) -> dict[str, str]:
-    texts = {"report": coordinator_page(report()), "feedback": feedback_page(feedback())}
+    texts = {
+        "report": coordinator_page(report()),
+        "feedback": feedback_page(feedback()),
+        "homogeneity": homogeneity_page(homogeneity()),
+    }
     for name, text in texts.items():
         (tmp_path / f"{name}.html").write_text(text, "utf-8")
     return {name: (tmp_path / f"{name}.html").as_uri() for name in texts}
 
 
-@pytest.mark.parametrize("name", ["report", "feedback"])
+@pytest.mark.parametrize("name", ["report", "feedback", "homogeneity"])
 def test_a_page_asks_no_network_and_fits_a_telephone(browser: Browser, pages: dict[str, str], name: str) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 844}, java_script_enabled=False)
     asked, said = [], []

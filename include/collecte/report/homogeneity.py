@@ -69,9 +69,11 @@ class HomogeneityReport:
 
     @property
     def worst(self) -> Sequence[Difference]:
-        """The gravest three, of different facts or centres, that somebody should ask about."""
-        told = [one for cells in self.cells.values() for one in cells.values() if one.finding]
-        return sorted(told, key=_gravity)[:_WORST]
+        """The three facts with the gravest differences, each at its gravest centre: one centre in another unit makes
+        all others differ a little too.
+        """
+        told = [min(cells.values(), key=_gravity) for cells in self.cells.values()]
+        return sorted((one for one in told if one.finding), key=_gravity)[:_WORST]
 
 
 def homogeneity_page(report: HomogeneityReport) -> str:
