@@ -25,12 +25,16 @@ from collecte.cli import (
     challenge,
     deidentify,
     docs,
+    homogeneity,
     housekeeping,
     journey,
     key,
     quarantine,
     recall,
     release,
+)
+from collecte.cli import (
+    open as open_,
 )
 from collecte.errors import Bug, CollecteError, LeaseLost, NeedsPerson
 
@@ -52,6 +56,7 @@ app.add_typer(catalogue.audit, name="audit")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(recall.app, name="recall")
 app.add_typer(release.app, name="release")
+app.add_typer(open_.app, name="open")
 app.command()(deidentify.deidentify)
 app.command()(deidentify.scan)
 app.command()(journey.run)
@@ -63,6 +68,7 @@ app.command()(journey.validate)
 app.command()(journey.ship)
 app.command()(journey.report)
 app.command()(journey.feedback)
+app.command()(homogeneity.homogeneity)
 app.command()(housekeeping.housekeeping)
 app.command(name="docs", hidden=True)(docs.docs)
 

@@ -44,9 +44,10 @@ def rekey(source: Path, target: Path, rekeyer: Rekeyer, rules: TableRules | None
 
 @contextmanager
 def rekeyed_rows(
-    source: Path, rekeyer: Rekeyer, rules: TableRules | None
+    source: Path, rekeyer: Rekeyer, rules: TableRules | None, subject: str = SUBJECT
 ) -> Iterator[tuple[Sequence[str], Iterator[list[str]]]]:
-    """The header and the rows of a safe table under other ids; rows are read as they are taken.
+    """The header and the rows of a safe table under other ids; rows are read as they are taken. ``subject``: the header
+    of the column that says whose row it is.
 
     Raises:
         NeedsPerson: it is no table of ours (also while rows are taken).
@@ -57,7 +58,7 @@ def rekeyed_rows(
         header = next(reader, [])
         if not header:
             raise _broken()
-        yield header, _rows(reader, [_replacement(name, rekeyer, rules) for name in header])
+        yield header, _rows(reader, [_replacement(name, rekeyer, rules, subject) for name in header])
 
 
 def _rows(reader: Iterator[list[str]], replace: Sequence[Callable[[str], str] | None]) -> Iterator[list[str]]:
@@ -70,8 +71,8 @@ def _rows(reader: Iterator[list[str]], replace: Sequence[Callable[[str], str] | 
         raise _broken() from None
 
 
-def _replacement(header: str, rekeyer: Rekeyer, rules: TableRules | None) -> Callable[[str], str] | None:
-    if header == SUBJECT:
+def _replacement(header: str, rekeyer: Rekeyer, rules: TableRules | None, subject: str) -> Callable[[str], str] | None:
+    if header == subject:
         return rekeyer.subject
     for rule in rules.columns if rules else ():
         if rule.action == "reference" and output_name(rule) == header:
