@@ -232,7 +232,8 @@ def centres_of_package(connection: Connection, package_id: int) -> list[str]:
     """The centres (their ids) of whose files a package is made, sorted."""
     held, file, delivery, centre = tables.package_file.c, tables.file.c, tables.delivery.c, tables.centre.c
     statement = (
-        select(centre.code).distinct()
+        select(centre.code)
+        .distinct()
         .join(tables.delivery, delivery.centre_id == centre.id)
         .join(tables.file, file.delivery_id == delivery.id)
         .join(tables.package_file, held.file_id == file.id)
