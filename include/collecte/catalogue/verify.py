@@ -4,7 +4,7 @@ Needs nothing but the catalogue (or a copy of it), and only reads.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from sqlalchemy import Connection, Row, and_, func, not_, select
@@ -99,6 +99,28 @@ def verify(connection: Connection, challenge_id: str, known: Sequence[Anchor] = 
         )
         broken += [found] if found else []
     return broken
+
+
+def verify_file(connection: Connection, file_id: int) -> Broken | None:
+    """Where its delivery's chain does not lead one file to its state, its SHA-256 and that of its safe copy; None where
+    it does.
+    """
+    file = tables.file.c
+    columns = select(file.id, file.delivery_id, file.salt, file.state, file.sha256, file.safe_sha256)
+    row = connection.execute(columns.where(file.id == file_id)).one()
+    name = delivery_chain(row.delivery_id)
+    chain = _read(connection, name)
+    if chain.broken:
+        return chain.broken
+    pairs = [move.split(">") for move in chain.flows if not move.endswith(f">{ERASED}")]
+    wrong = _wrong_file(row, pairs, chain)
+    return Broken(name, *wrong) if wrong else None
+
+
+def leaves_in(connection: Connection, challenge_id: str) -> Mapping[bytes, Sequence[int]] | Broken:
+    """The leaves of a challenge's chain, with the events in which they stand; or where it is broken."""
+    chain = _read(connection, challenge_chain(challenge_id))
+    return chain.broken or chain.leaves
 
 
 def _read(connection: Connection, name: str) -> _Chain:

@@ -125,3 +125,27 @@ def discard(challenge: _Challenge, label: _Label) -> None:
 
     steps.discard_release(open_challenge(challenge), label)
     typer.echo(f"{label} is discarded.")
+
+
+@app.command()
+def ship(challenge: _Challenge, version: _Label, as_json: Json = False) -> None:
+    """Send an approved release to the challenge's hosts, each file with its receipt, SHA256SUMS last.
+
+    It sends nothing that two people did not approve in Airflow. Where it was interrupted, run it again: it goes on.
+
+    \b
+    Example:
+      collecte release ship demo v1
+    """
+    from collecte import steps
+    from collecte.steps.challenge_site import open_challenge
+
+    site = open_challenge(challenge)
+    counts = {ref["shard"]: steps.ship_to_host(site, ref["shard"]) for ref in steps.plan_host(site, version)}
+    for destination in steps.destinations_of(site):
+        counts[destination.id] = steps.commit_host(site, version, destination.id)
+    if as_json:
+        print_json(counts)
+    else:
+        for what, found in counts.items():
+            typer.echo(f"{what}: " + ", ".join(f"{count} {name}" for name, count in found.items()))
