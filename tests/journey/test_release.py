@@ -77,6 +77,7 @@ def test_a_release_is_frozen_once_verifies_and_is_the_same_when_it_is_made_again
     _closed(site, world)
     _command(world, folder, key)
     _recalled(site, key)
+    _another_version(world)
 
 
 def _two_at_once(world: World) -> None:
@@ -215,6 +216,22 @@ def _recalled(site: ChallengeSite, key: Path) -> None:
     assert site.package("release", "v1").digest == again.digest
     with site.catalogue.transaction() as connection:
         assert not catalogue.verify(connection, site.challenge.id)
+
+
+def _another_version(world: World) -> None:
+    """By other rules: other ids, and who had a part keeps it."""
+    rewrite(world, "train: 0.6, public_test: 0.2", "train: 0.5, public_test: 0.3")
+    site = world.challenge_site
+    assert steps.start_release(site) == "v2"
+    steps.freeze_release(site, "v2")
+    first, second = (
+        {one.subject: one for one in read_assignment(site.keys, site.hidden(site.package("release", label)))}
+        for label in ("v1", "v2")
+    )
+    assert {who: second[who].part for who in first} == {who: one.part for who, one in first.items()}
+    assert not {one.case for one in first.values()} & {one.case for one in second.values()}
+    folders = [site.folder(site.package("release", label)) for label in ("v1", "v2")]
+    assert "version: v1 → v2" in steps.diff_releases(*folders)
 
 
 def _files(site: ChallengeSite) -> list[catalogue.PackageFile]:

@@ -46,7 +46,7 @@ def rotate(
     file: KeyFile,
     challenge: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Also seal the catalogue's cells of this challenge anew, under the new key."),
+        typer.Option(metavar="ID", help="Also seal the catalogue's cells and the vault of this challenge anew."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -75,5 +75,7 @@ def rotate(
 def _reseal(challenge: str, keys: "Keys") -> dict[str, int]:
     from collecte.catalogue import open_catalogue, reseal
     from collecte.settings import Settings
+    from collecte.steps.release_making import reseal_vault
 
-    return reseal(open_catalogue(Settings.from_environment().catalogue), challenge, keys)
+    settings = Settings.from_environment()
+    return reseal(open_catalogue(settings.catalogue), challenge, keys) | reseal_vault(settings.vault, challenge, keys)

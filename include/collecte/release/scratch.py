@@ -79,9 +79,12 @@ class Scratch:
 
 @contextmanager
 def scratch(path: Path) -> Iterator[Scratch]:
-    """A new scratch file; what a killed attempt left there goes, and so does this one in the end."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
+    """A new scratch file, such as ``scratch.2``; what killed attempts left beside it goes, and so does this one in the
+    end: pseudonyms stand in it.
+    """
+    path.parent.mkdir(0o700, parents=True, exist_ok=True)
+    for older in path.parent.glob(f"{path.stem}.*"):
+        older.unlink()
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         yield Scratch(connection)

@@ -55,6 +55,7 @@ def ensure_secret(keys: Keys, folder: Path) -> bytes:
         NeedsPerson: it does not open with these keys.
     """
     path = folder / _SECRET
+    folder.mkdir(0o700, parents=True, exist_ok=True)
     if not path.exists():
         write_whole(path, io.BytesIO(_sealed(keys, folder, _SECRET, secrets.token_hex(32))))
     return bytes.fromhex(_open(keys, folder, _SECRET))

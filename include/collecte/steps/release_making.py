@@ -16,6 +16,7 @@ from collecte.challenge import ReleaseRules
 from collecte.errors import CollecteError, NeedsPerson
 from collecte.findings import Finding
 from collecte.formats.registry import FORMATS
+from collecte.keys import Keys
 from collecte.package import digest_of, sha256_of
 from collecte.release import (
     Assigned,
@@ -27,6 +28,7 @@ from collecte.release import (
     certificate,
     page,
     reread,
+    reseal,
     seal_tree,
     verify,
     write_assignment,
@@ -35,7 +37,7 @@ from collecte.release import (
 )
 from collecte.settings import HOME
 from collecte.steps.challenge_site import ChallengeSite
-from collecte.zones import fsync_folder, write_whole
+from collecte.zones import fsync_folder, write_whole, zone_folder
 
 #: Lists that the certificate names by their sums; through ``files.csv`` it certifies every file.
 _CERTIFIED = ("files.csv", "release.json", "train/labels.csv")
@@ -188,6 +190,12 @@ def take_back(final: Path) -> None:
 def drop_replaced(final: Path) -> None:
     """Remove the tree that was replaced: what was recalled is in it."""
     shutil.rmtree(_replaced(final), ignore_errors=True)
+
+
+def reseal_vault(vault: str, challenge_id: str, keys: Keys) -> dict[str, int]:
+    """Seal anew, under the active key, what the vault (a URL) holds of a challenge; how many files that were."""
+    folder = zone_folder(vault, "COLLECTE_VAULT") / challenge_id
+    return {"vault": sum(reseal(keys, path.parent) for path in sorted(folder.rglob("secret")))}
 
 
 def package_rows(rows: Scratch, tables: Tables, folder: Path) -> Iterator[PackageFile]:
