@@ -8,6 +8,7 @@ from collecte.catalogue import begin, package_files, package_receipts, shipments
 from collecte.catalogue.recalls import RecallRow, pseudonym_of
 from collecte.recall import Plan, numbers_of
 from collecte.steps.challenge_site import ChallengeSite
+from collecte.steps.open_data import remake_open
 from collecte.steps.release import remake_release
 from collecte.steps.ship_host import withdraw
 
@@ -26,7 +27,7 @@ def remake_packages(site: ChallengeSite, recall: RecallRow, plan: Plan) -> dict[
     with site.catalogue.read() as connection:
         pseudonym = pseudonym_of(connection, recall.target) if recall.scope == "subject" else None
     subjects = frozenset({pseudonym} if pseudonym else ())
-    counts = {"releases": 0, "locked": 0}
+    counts = {"releases": 0, "open": 0, "locked": 0}
     for label in _labels(plan, "release"):
         job.check()
         remake_release(site, label, without, subjects)
@@ -34,6 +35,10 @@ def remake_packages(site: ChallengeSite, recall: RecallRow, plan: Plan) -> dict[
         for host in _hosts(plan, label):
             job.check()
             counts["locked"] += withdraw(site, label, host, _gone(site, label, host)).get("locked", 0)
+    for label in _labels(plan, "open"):
+        job.check()
+        counts["locked"] += remake_open(site, label, without, subjects).get("locked", 0)
+        counts["open"] += 1
     with job.finish(counts):
         return counts
 
