@@ -85,6 +85,8 @@ def test_lost_and_restored_nothing_is_lost_and_nothing_is_done_twice(versioned: 
     assert by_delivery(site) == {"d0001": {"accepted": 1, "quarantined": 1}}
     (aside,) = site.landing.glob("demo/arvel/lost/*/d0002")
     assert sum(path.name.startswith("f") for path in aside.iterdir() if path.is_file()) == 3
+    facts = sorted(path.parent.name for path in site.curated.rglob("*.parquet"))
+    assert facts == ["d0002.facts", "delivery=d0001"], "numbers that are given again have no facts of others"
     assert_sound(site)
     steps.run(site)
     assert dump(site) == before, "the same files, names, bytes and proofs as if nothing had been lost"

@@ -39,6 +39,10 @@ def study(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wo
             steps.run(site)
         judge_homogeneity(world.challenge_site)
         pages = [(name, [(world.challenge_site.reported() / name).read_bytes()]) for name in (PAGE, TABLE)]
+        with open_facts(world.challenge_site.curated, "demo") as connection:
+            rows = connection.execute("SELECT * FROM facts").fetchall()
+        pages.append(("facts", [repr(rows).encode()]))
+        assert len(rows) == 3 * (cohort.PATIENTS + 1)
         assert list(search(planted(laid), pages)) == []
         yield world
 

@@ -19,6 +19,7 @@ from collecte.challenge import load
 from collecte.errors import CollecteError, NeedsPerson
 from collecte.package import sha256_of
 from collecte.settings import Settings
+from collecte.steps.challenge_site import facts_folder
 from collecte.steps.site import Connect, load_keys
 from collecte.transport import load_endpoint
 from collecte.zones import zone_folder
@@ -129,6 +130,9 @@ def _set_aside(settings: Settings, known: frozenset[str]) -> Iterator[str]:
             aside = folder.parent / SET_ASIDE / now / folder.name
             try:
                 aside.parent.mkdir(parents=True, exist_ok=True)
+                facts = facts_folder(root, *name.split("/"))
+                if facts.is_dir():  # of files whose numbers will be given again
+                    facts.rename(aside.with_name(f"{folder.name}.facts"))
                 folder.rename(aside)
             except OSError as error:
                 raise NeedsPerson(
