@@ -6,7 +6,8 @@
 stands in the way of a release: no difference is red, or the coordinator has decided about each that is.
 
 While the coordinator is asked, the run waits under *Required Actions*: accept the difference with a reason, leave a
-centre out of the release, or leave a fact out of it. The answer is an event of the audit chain, with the login.
+centre out of the release, or leave a fact out of it. The answer is an event of the audit chain, with the login. Where
+something stays red then, a new run asks about it.
 
 | red task | what it means | press |
 |---|---|---|
@@ -46,7 +47,7 @@ def homogeneity(challenge: Challenge) -> DAG:
         def judge():
             return tell("Judged", steps.judge_homogeneity(whole(challenge.id)))
 
-        asked = about(challenge, "coordinator", lambda at, _: steps.homogeneity_question(at), "homogeneity")
+        asked = about(challenge, "coordinator", lambda at, _: steps.homogeneity_question(at), "homogeneity", again=True)
         judge() >> DecisionOperator(task_id="coordinator", **asked)
     return dag
 

@@ -11,7 +11,7 @@ else.
 |---|---|---|
 | start | a condition of the gate does not hold: the log names each, with its remedy | *Trigger* again, once mended |
 | make | the package cannot be made: the log says why | *Clear*, once mended |
-| coordinator, officer | nobody is named for it under `people` in the challenge file | *Clear*, once mended |
+| coordinator, officer | nobody is named under `people`, or what was shown has changed since | *Trigger* again |
 | publish | it is not approved, a file changed since, or the public place refuses us | *Clear* |
 | board | the folder of reports is full, or refuses us; the package is public all the same | *Clear* |
 """

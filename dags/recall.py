@@ -14,7 +14,7 @@ rest is skipped.
 |---|---|---|
 | find | a centre's drop does not answer, or the form names nothing that is there | *Trigger*, with another form |
 | plan | a copy's place cannot be looked at: the log says which | *Clear*, once mended |
-| officer | no data-protection officer is named under `people` in the challenge file | *Clear*, once mended |
+| officer | no officer is named under `people`, or what was shown has changed since | *Trigger*, with the same form |
 | carry_out | it is not approved, or a place refuses to remove: what is removed stays removed | *Clear*, once mended |
 | notify | the mail server does not answer; whoever has their notice does not get it twice | *Clear* |
 | board | the folder of reports is full, or refuses us; the recall is carried out all the same | *Clear* |

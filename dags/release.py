@@ -14,7 +14,7 @@ started again, sends nothing.
 |---|---|---|
 | start | homogeneity is not decided, or another version is in the making | *Trigger* again, once mended |
 | freeze | what is accepted cannot be shared out: the log says why | *Clear*, once mended |
-| coordinator, officer | nobody is named for it under `people` in the challenge file | *Clear*, once mended |
+| coordinator, officer | nobody is named under `people`, or what was shown has changed since | *Trigger* again |
 | plan_host | not approved; or a file, a region or the gate stands against it | *Clear* `coordinator` and `officer` |
 | ship_to_host | a host refuses us, or the connection was lost five times; what arrived is not sent again | *Clear* |
 | commit_host | an object lacks its proof | *Clear* `ship_to_host`, with its downstream |

@@ -36,9 +36,12 @@ class Asked:
     dag_id: str
     run_id: str
     task_id: str
+    map_index: int
     subject: str
     body: str
     options: tuple[str, ...]
+    map_index: int
+    fields: dict[str, Any]
 
     @property
     def path(self) -> str:
@@ -104,9 +107,12 @@ class Airflow:
                 dag_id,
                 one["task_instance"]["dag_run_id"],
                 one["task_instance"]["task_id"],
+                one["task_instance"]["map_index"],
                 one["subject"],
                 one["body"] or "",
                 tuple(one["options"]),
+                one["task_instance"]["map_index"],
+                {name: field["value"] for name, field in one["params"].items()},
             )
             for one in found
             if one["task_instance"]["state"] in ("awaiting_input", "deferred")
@@ -115,7 +121,7 @@ class Airflow:
     def answer(self, asked: Asked, option: str, **fields: Any) -> int:
         """Answer a question, as its form does; the HTTP status."""
         body = {"chosen_options": [option], "params_input": fields}
-        return self._http.patch(f"/api/v2/{asked.path}/-1/hitlDetails", json=body).status_code
+        return self._http.patch(f"/api/v2/{asked.path}/{asked.map_index}/hitlDetails", json=body).status_code
 
     def mark_success(self, asked: Asked) -> int:
         """Mark the task that asks as successful; the HTTP status."""

@@ -2,21 +2,23 @@
 
 Airflow's own record of the answer is no proof: a task can be marked as successful, an XCom written. What counts is what
 :func:`collecte.steps.decisions.answer` keeps, under the login that Airflow resumes the task with, over the digest of
-what was shown. The form carries that digest; where something else would be approved by now, it is asked again.
+what was shown. That digest waits with the task, where no user of Airflow can reach it.
+
+Airflow keeps the text that a task of a run has shown first, also for its later tries. So an answer that cannot be taken
+is asked for again with the same text; but where something else is to be shown by now, it takes a new run.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param, TriggerRule
 from airflow.sdk.definitions.param import ParamsDict
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
 from collecte.challenge import ANSWERS, Challenge, Role
-from collecte.errors import Retry
+from collecte.errors import NeedsPerson
 from collecte_airflow import steps
 from collecte_airflow.site import whole
 from collecte_airflow.tasks import wall
@@ -26,23 +28,22 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("collecte.task")
 
-#: What was wrong with an answer, for the next try to say.
-_WRONG = "wrong"
-
 #: Gives the question as things stand now, or None where there is nothing to decide any more.
 Asks = Callable[["ChallengeSite", str], "Question | None"]
 
-
-class AskedAgain(Retry):
-    """An answer that could not be taken: Airflow runs the task again, and the form says what was wrong."""
+_HOW = (
+    "*Toute réponse autre que « approve » demande un motif en toutes lettres ; une réponse incomplète est redemandée "
+    "ici même. / Any answer but “approve” needs a reason in words; one that is incomplete is asked for again, here.*"
+)
 
 
 class DecisionOperator(HITLOperator):
     """Ask those of a role. ``asks``: what, given the challenge's site and ``version`` (``v1``, the number of a recall);
     ``answers``: what may be chosen. See :func:`about`.
 
-    A rejection skips what comes after. A bad answer, an empty one, somebody else's, or one over what has changed since,
-    is asked again.
+    A rejection skips what comes after. A bad answer, an empty one, or somebody else's is asked for again. Who has
+    approved already is not asked. ``again``: ask for the rest in a new run of the DAG, which needs nothing from its
+    form.
     """
 
     template_fields = ("version",)
@@ -56,76 +57,117 @@ class DecisionOperator(HITLOperator):
         asks: Asks,
         answers: Sequence[str],
         version: Any = "",
+        again: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(
             subject="…",
             options=list(answers),
-            params=_fields(""),
+            params=_fields({}),
             assigned_users=[{"id": login, "name": login} for login in logins],
             **{name: value for name, value in options.items() if name != "params"},  # params: the DAG's own form
         )
-        self.challenge_id, self.role, self.asks, self.version = challenge_id, role, asks, version
+        self.challenge_id, self.role, self.asks, self.version, self.again = challenge_id, role, asks, version, again
 
-    def execute(self, context: Any) -> Any:
-        """Ask; or end at once where nothing is left to decide."""
-        with wall():
-            question = self._question()
-            if question is None:
-                log.info("There is nothing to decide.")
-                return None
-            wrong = context["task_state_store"].get(_WRONG)
-            self.subject = question.title
-            self.body = f"**{wrong}**\n\n{question.text}" if wrong else question.text
-            self.params = ParamsDict(_fields(question.digest, question.values))
-        return super().execute(context)
-
-    def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
-        """Keep the answer.
+    def execute(self, context: Any) -> None:
+        """Ask; or end at once where nothing is left to decide.
 
         Raises:
-            AskedAgain: it cannot be taken, or something is left to decide.
+            NeedsPerson: nobody has the role; or this task has shown something else before.
+        """
+        with wall():
+            at, question = self._question()
+            if question is None or self._has_approved(at, question):
+                log.info("There is nothing to decide any more.")
+                return
+            if not at.challenge.people.logins(self.role):
+                raise NeedsPerson(
+                    f"Nobody may answer: the challenge file names no {question.logins}.",
+                    f"name their logins under people.{question.logins}, then clear the task.",
+                )
+            self._show(context, question)
+
+    def execute_complete(self, context: Any, event: dict[str, Any], shown: str = "") -> None:
+        """Keep the answer, over the digest ``shown``.
+
+        Raises:
+            TaskAwaitingInput: it cannot be taken; it is asked for again.
             AirflowSkipException: it is a rejection.
         """
-        if "error" in event:
-            self.process_trigger_event_error(event)
-        given, fields = event["chosen_options"][0], event["params_input"] or {}
-        login = _login(event["responded_by_user"])
+        given, fields = next(iter(event["chosen_options"]), ""), event["params_input"] or {}
         with wall():
-            question = self._question()
+            at, question = self._question()
             if question is None:
-                return None
-            self._keep(context, question, login, given, fields)
-        if given == "reject":
-            raise AirflowSkipException("Rejected: nothing is sent.")
-        with wall():
-            if self._is_left():
-                raise AskedAgain("Something is left to decide: it is asked again.")
-        return None
+                log.info("There is nothing to decide any more.")
+                return
+            if question.digest != shown:
+                self._elsewhere(context)
+                return
+            texts = {name: str(fields.get(name) or "") for name in ("value", "reason")}
+            try:
+                steps.answer(at, question, _login(event.get("responded_by_user")), given, **texts)
+            except steps.BadAnswer as bad:
+                log.warning(f"{bad} It is asked again.")
+                self._show(context, question)
+                return
+            log.info(f"Answered: {given}.", challenge=self.challenge_id, about=question.about, role=self.role)
+            if given == "reject":
+                raise AirflowSkipException("Rejected: nothing is sent, and nothing is removed.")
+            if self.again and self._question()[1] is not None:
+                self._elsewhere(context)
 
-    def _keep(self, context: Any, question: "Question", login: str, given: str, fields: Mapping[str, object]) -> None:
-        store = context["task_state_store"]
-        texts = {name: str(fields.get(name) or "") for name in ("digest", "value", "reason")}
-        if texts["digest"] != question.digest:
-            store.set(_WRONG, "Ce qui a été montré a changé depuis. / What was shown has changed since.")
-            raise AskedAgain("What was shown has changed since: it is asked again.")
-        try:
-            steps.answer(whole(self.challenge_id), question, login, given, texts["value"], texts["reason"])
-        except steps.BadAnswer as bad:
-            store.set(_WRONG, f"{bad.what} {bad.remedy}")
-            raise AskedAgain(f"{bad.what} It is asked again.") from None
-        store.set(_WRONG, "")
-        log.info(f"Answered: {given}.", challenge=self.challenge_id, about=question.about, role=self.role)
+    def _question(self) -> "tuple[ChallengeSite, Question | None]":
+        at = whole(self.challenge_id)
+        return at, self.asks(at, str(self.version))
 
-    def _question(self) -> "Question | None":
-        return self.asks(whole(self.challenge_id), str(self.version))
+    def _has_approved(self, at: "ChallengeSite", question: "Question") -> bool:
+        approving = "approve" in question.answers
+        return approving and self.role not in steps.missing_approvals(at, question.about, question.digest)
 
-    def _is_left(self) -> bool:
-        """Whether the same is to be asked again: of homogeneity, while something stays red."""
-        return self.role == "coordinator" and "approve" not in self.options and self._question() is not None
+    def _show(self, context: Any, question: "Question") -> None:
+        """Put the question, and wait. Airflow says what it shows: its own first text, where there was one."""
+        from airflow.sdk.api.datamodels._generated import HITLUser
+        from airflow.sdk.execution_time.comms import CreateHITLDetailPayload
+        from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
+
+        self.subject, self.options = question.title, list(question.answers)
+        self.body = f"{question.text}\n\n{_HOW}\n\nEmpreinte / Fingerprint: `{question.digest}`"
+        self.params = ParamsDict(_fields(question.values))
+        request = CreateHITLDetailPayload(
+            ti_id=context["ti"].id,
+            options=self.options,
+            subject=self.subject,
+            body=self.body,
+            params=self.serialized_params,
+            assigned_users=[HITLUser(**user) for user in self.assigned_users or []],
+        )
+        shown: Any = SUPERVISOR_COMMS.send(request)
+        if shown.body != self.body:
+            self._elsewhere(context)
+            return
+        log.info(f"Asked about {question.about}.", challenge=self.challenge_id, role=self.role)
+        raise TaskAwaitingInput(method_name="execute_complete", kwargs={"shown": question.digest})
+
+    def _elsewhere(self, context: Any) -> None:
+        """Have it asked in a new run, which shows things as they are now.
+
+        Raises:
+            NeedsPerson: the DAG's form may matter: somebody has to start it.
+        """
+        from airflow.sdk.execution_time.comms import TriggerDagRun
+        from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
+
+        if not self.again:
+            raise NeedsPerson(
+                "What is to be decided is no longer what this run has shown.",
+                "start a new run: it goes on where this one ended, and asks with what is so now.",
+            )
+        ti = context["ti"]
+        SUPERVISOR_COMMS.send(TriggerDagRun(dag_id=ti.dag_id, run_id=f"asked-again__{ti.id}"))
+        log.info("Something is left to decide: a new run asks about it.", challenge=self.challenge_id)
 
 
-def about(challenge: Challenge, role: Role, asks: Asks, kind: str) -> dict[str, Any]:
+def about(challenge: Challenge, role: Role, asks: Asks, kind: str, *, again: bool = False) -> dict[str, Any]:
     """The arguments of a task that asks: ``DecisionOperator(task_id="officer", **about(…))``. ``kind``: of what, as
     :data:`~collecte.challenge.ANSWERS` names it.
     """
@@ -135,37 +177,28 @@ def about(challenge: Challenge, role: Role, asks: Asks, kind: str) -> dict[str, 
         "logins": list(challenge.people.logins(role)),
         "asks": asks,
         "answers": list(ANSWERS[kind]),
-        # Asking again is another try; it ends when the answer can be taken.
-        "retries": 1000,
-        "retry_delay": timedelta(seconds=2),
-        "retry_exponential_backoff": 0,
+        "again": again,
         "trigger_rule": TriggerRule.NONE_FAILED,
     }
 
 
-def _fields(digest: str, values: Mapping[str, tuple[str, ...]] | None = None) -> dict[str, Param]:
-    """The form: a reason, what is left out, and the fingerprint of what is shown. Nothing is required here: Airflow
-    would fail the task where a value is missing, and we ask again.
+def _fields(values: Mapping[str, tuple[str, ...]]) -> dict[str, Param]:
+    """The form: a reason, and what is left out where that may be an answer. Nothing is required by Airflow, which would
+    fail the task where a value is missing: we ask again.
     """
-    choices = sorted({choice for some in (values or {}).values() for choice in some})
-    listed = "".join(f"\n- `{choice}`" for choice in choices)
-    return {
-        "reason": Param(None, type=["null", "string"], title="Motif / Reason"),
-        "value": Param(
+    choices = sorted({choice for some in values.values() for choice in some})
+    fields = {"reason": Param(None, type=["null", "string"], title="Motif / Reason", format="multiline")}
+    if choices:
+        fields["value"] = Param(
             None,
             type=["null", "string"],
+            enum=[None, *choices],
             title="Ce qui est écarté / What is left out",
-            description_md=f"Centre ou variable à écarter. / Centre or fact to leave out.{listed}",
-        ),
-        "digest": Param(
-            digest or None,
-            type=["null", "string"],
-            title="Empreinte / Fingerprint",
-            description_md="De ce qui est montré ici : ne la changez pas. / Of what is shown here: leave it.",
-        ),
-    }
+            description_md="Le centre ou la variable à écarter. / The centre or the fact to leave out.",
+        )
+    return fields
 
 
 def _login(user: Any) -> str:
-    """The login of who answered, as the auth manager gives it."""
-    return str(user["id"] if isinstance(user, Mapping) else user.id)
+    """The login of who answered, as the auth manager gives it; empty where nobody did."""
+    return str(user["id"] if isinstance(user, Mapping) else getattr(user, "id", ""))

@@ -33,9 +33,11 @@ class Decision:
 
 
 def decide(connection: Connection, challenge_id: str, decision: Decision) -> None:
-    """Keep a decision, with its event. The same person's same answer over the same digest is kept once."""
+    """Keep a decision, with its event. What is a login's newest answer over the digest already is kept once."""
     connection.execute(new_rows(connection, tables.challenge).on_conflict_do_nothing(), {"id": challenge_id})
-    if any(_same(decision, other) for other in decisions_about(connection, challenge_id, decision.about)):
+    given = decisions_about(connection, challenge_id, decision.about, decision.digest)
+    of_login = [other for other in given if (other.login, other.role) == (decision.login, decision.role)]
+    if of_login and _same(decision, of_login[-1]):
         return
     (decision_id,) = take_ids(connection, "decision", 1)
     salt = secrets.token_bytes(16)
