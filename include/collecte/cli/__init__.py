@@ -23,6 +23,7 @@ from collecte.cli import (
     catalogue,
     centre,
     challenge,
+    custody,
     deidentify,
     docs,
     homogeneity,
@@ -70,6 +71,7 @@ app.command()(journey.report)
 app.command()(journey.feedback)
 app.command()(homogeneity.homogeneity)
 app.command()(housekeeping.housekeeping)
+app.command()(custody.custody)
 app.command(name="docs", hidden=True)(docs.docs)
 
 

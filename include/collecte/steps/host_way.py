@@ -14,19 +14,18 @@ from collecte.catalogue import (
     PackageRow,
     add_package_receipts,
     begin,
-    centres_of_package,
     package_by_label,
     package_receipts,
 )
 from collecte.catalogue.audit import LEAF_BYTES
 from collecte.challenge import Destination
 from collecte.errors import CollecteError, NeedsPerson
-from collecte.gates import refusals, region_check
+from collecte.gates import refusals
 from collecte.package import SUMS_NAME, digest_of, sha256_of, sha256sums
 from collecte.ship.layouts import HostFile, Layout, Release, layout_of
 from collecte.steps.challenge_site import ChallengeSite
 from collecte.steps.decisions import require_approved
-from collecte.steps.release import release_gate
+from collecte.steps.release_gate import release_gate
 from collecte.transport import Item, Stored, open_destination
 
 
@@ -86,18 +85,16 @@ def way_to(site: ChallengeSite, label: str, destination: str) -> Way:
     return Way(package, found[0], Release(folder), layout_of(found[0].layout), prefix)
 
 
-def require_allowed(site: ChallengeSite, ways: Sequence[Way]) -> None:
-    """Two approvals over the digest, the region of each destination, the gate: nothing is sent without them.
+def require_allowed(site: ChallengeSite, package: PackageRow, *, read: bool = False) -> None:
+    """Two approvals over the digest, and the gate with the regions of the destinations: nothing is sent without them.
+
+    ``read``: every file of the release is read against its sum, too.
 
     Raises:
-        NeedsPerson: one is missing; it says which.
+        NeedsPerson: something is missing; it says which.
     """
-    package = ways[0].package
     require_approved(site, package.about, str(package.digest))
-    with site.catalogue.read() as connection:
-        centres = centres_of_package(connection, package.id)
-    regions = [region_check(site.challenge, centres, way.destination) for way in ways]
-    if against := refusals([*regions, *release_gate(site, package.label)]):
+    if against := refusals(release_gate(site, package.label, read=read)):
         raise NeedsPerson(
             f"{package.about} is not sent: {' '.join(finding.text('en') for finding in against)}",
             against[0].remedy("en"),

@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from collecte.catalogue import PackageRow, counts_of, deliveries_of, ensure_centre
+from collecte.catalogue import PackageRow, centres_of_package, counts_of, deliveries_of, ensure_centre
 from collecte.catalogue.recalls import PENDING, recalls_of
 from collecte.disclosure import measure
 from collecte.errors import NeedsPerson
 from collecte.findings import Finding
-from collecte.gates import Check, as_markdown, competition_gate
+from collecte.gates import Check, as_markdown, competition_gate, region_check
 from collecte.package import digest_of
 from collecte.release import read_assignment, verify
 from collecte.steps.challenge_site import ChallengeSite
@@ -23,15 +23,17 @@ from collecte.steps.release_making import rules_of
 from collecte.steps.scan_rules import scan_rules
 
 
-def release_gate(site: ChallengeSite, label: str) -> tuple[Check, ...]:
+def release_gate(site: ChallengeSite, label: str, *, read: bool = True) -> tuple[Check, ...]:
     """What must hold before a release leaves, as one table; a check that does not hold keeps it in.
+
+    ``read``: whether every file of it is read anew; whoever sends them compares each with its sum as it goes.
 
     Raises:
         NeedsPerson: there is no such release, or it is not frozen.
     """
     package = frozen(site, label)
     folder = site.folder(package)
-    if broken := broken_files(package, folder):
+    if broken := broken_files(package, folder, read=read):
         changed = Finding("GATE-RELEASE-CHANGED", broken[0])
         return (Check("La version est celle qui a été figée.", "The release is what was frozen.", (changed,)),)
     certificate = json.loads((folder / "certificate.json").read_bytes())
@@ -39,6 +41,7 @@ def release_gate(site: ChallengeSite, label: str) -> tuple[Check, ...]:
     return (
         Check("La version est celle qui a été figée.", "The release is what was frozen.", (), str(package.digest)[:16]),
         _agreements(site, package),
+        *_regions(site, package),
         recalls_check(site),
         homogeneity_check(about),
         scans_check(site),
@@ -82,9 +85,9 @@ def frozen(site: ChallengeSite, label: str) -> PackageRow:
     return package
 
 
-def broken_files(package: PackageRow, folder: Path) -> list[str]:
-    """What is no longer as it was frozen, a sentence each; empty where all is."""
-    if broken := verify(folder, None):
+def broken_files(package: PackageRow, folder: Path, *, read: bool = True) -> list[str]:
+    """What is no longer as it was frozen, a sentence each; empty where all is. ``read``: by reading all of it."""
+    if read and (broken := verify(folder, None)):
         return broken
     return [] if digest_of(folder) == package.digest else ["SHA256SUMS has other content"]
 
@@ -98,6 +101,12 @@ def _agreements(site: ChallengeSite, package: PackageRow) -> Check:
         found,
         ", ".join(sorted(centres)),
     )
+
+
+def _regions(site: ChallengeSite, package: PackageRow) -> tuple[Check, ...]:
+    with site.catalogue.read() as connection:
+        centres = centres_of_package(connection, package.id)
+    return tuple(region_check(site.challenge, centres, one) for one in rules_of(site).destinations)
 
 
 def recalls_check(site: ChallengeSite) -> Check:

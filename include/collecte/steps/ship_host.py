@@ -26,13 +26,12 @@ from collecte.catalogue import (
     shipments_of_package,
 )
 from collecte.errors import NeedsPerson
-from collecte.package import SUMS_NAME, differences, verify_signature
+from collecte.package import SUMS_NAME
 from collecte.ship.layouts import HostFile, exceeded
 from collecte.steps.challenge_site import ChallengeSite
 from collecte.steps.host_way import (
     Way,
     begin_again,
-    changed,
     destinations_of,
     item_of,
     leaf_of,
@@ -59,8 +58,7 @@ def plan_host(site: ChallengeSite, label: str) -> list[dict[str, str]]:
         NeedsPerson: one of these does not hold; it says which, and names the file.
     """
     ways = [way_to(site, label, destination.id) for destination in destinations_of(site)]
-    require_allowed(site, ways)
-    _require_whole(ways[0])
+    require_allowed(site, ways[0].package, read=True)
     for way in ways:
         _require_fits(way)
     shards = []
@@ -88,7 +86,7 @@ def ship_to_host(site: ChallengeSite, shard: str) -> dict[str, int]:
             "This is no shard of a shipment.", "take one that the step before named: release/v1/ship/…/1."
         )
     way, number = way_to(site, match[1], match[2]), int(match[3])
-    require_allowed(site, [way])
+    require_allowed(site, way.package)
     piece = next(islice(_pieces(way), number - 1, None), None)
     if piece is None:
         raise NeedsPerson(f"{shard} has no files.", "run the step again that cuts the shipment: its plan is old.")
@@ -118,7 +116,7 @@ def commit_host(site: ChallengeSite, label: str, destination: str, abandoned: ti
         NeedsPerson: a file has no receipt yet, or as for :func:`ship_to_host`.
     """
     way = way_to(site, label, destination)
-    require_allowed(site, [way])
+    require_allowed(site, way.package)
     name = way.job("commit")
     with site.catalogue.transaction() as connection:
         shipment = ensure_package_shipment(connection, way.package, destination)
@@ -213,12 +211,6 @@ def _clear(
                 "find out what else writes there (a replication, a backup that restores), then clear the task.",
             )
     return kept, removed
-
-
-def _require_whole(way: Way) -> None:
-    """Read all of the release against its ``SHA256SUMS`` and its signature."""
-    for wrong in (*differences(way.release.folder), *verify_signature(way.release.folder, None)):
-        raise changed(way.package, wrong)
 
 
 def _require_fits(way: Way) -> None:
