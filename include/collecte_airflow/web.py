@@ -1,9 +1,11 @@
-"""Our pages in Airflow's API server: a delivery's reports and Data Docs, and what to press for a red task.
+"""Our pages in Airflow's API server: the board, reports and Data Docs, certificates, and what to press for a red task.
 
 A page is shown to whom Airflow has logged in and lets see the DAG: a delivery's pages to whom may see the runs of its
-centre's ``collect`` DAG, a task's page to whom may see that task. Nothing is read but the folder of reports
-(``COLLECTE_REPORTS``) and Airflow's own record of the task: neither keys, nor landing, nor the catalogue. No page can
-load anything from elsewhere or run a script, and none is kept by the browser.
+centre's ``collect`` DAG, a challenge's own to whom may see those of its ``homogeneity`` DAG, a task's page to whom may
+see that task; of the board each row as what it speaks of. Nothing is read but the folder of reports
+(``COLLECTE_REPORTS``) and Airflow's own record of runs and tasks: neither keys, nor landing, nor the catalogue. No page
+can load anything from elsewhere; none but the board runs a script, one that leads out of Airflow's frame; none is kept
+by the browser.
 """
 
 import html
@@ -16,7 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, get_user, requires_access_dag
 from airflow.models.taskinstance import TaskInstance
@@ -27,6 +30,7 @@ from sqlalchemy import select
 
 from collecte.settings import Settings
 from collecte.zones import zone_folder
+from collecte_airflow import board as boards
 from collecte_airflow import ids
 from collecte_airflow.failures import SILENT, XCOM_KEY, Failure
 from collecte_airflow.links import PREFIX
@@ -71,21 +75,40 @@ def may_see_collection(request: Request, user: GetUserDep, challenge: str, centr
     requires_access_dag("GET", DagAccessEntity.RUN, dag_id)(request, user)
 
 
+def may_see_challenge(request: Request, user: GetUserDep, challenge: str) -> None:
+    """Refuse (403) whom Airflow does not let see the runs of this challenge's own."""
+    requires_access_dag("GET", DagAccessEntity.RUN, boards.of_challenge(challenge))(request, user)
+
+
+@app.get("/board")
+def board(request: Request, session: SessionDep, user: GetUserDep) -> Response:
+    """The page *Collecte*. 403: there is something, and nothing that this reader may see."""
+
+    def may(dag_id: str) -> bool:
+        return bool(
+            get_auth_manager().is_authorized_dag(
+                method="GET", access_entity=DagAccessEntity.RUN, details=DagDetails(id=dag_id), user=user
+            )
+        )
+
+    page = boards.page(_reports(), _mounted_below(request), session, may)
+    if page is None:
+        raise HTTPException(403)
+    policy = f"{HEADERS['Content-Security-Policy']}; script-src {boards.SCRIPT_SOURCE}"
+    headers = {**HEADERS, "Content-Security-Policy": policy, "Content-Type": CONTENT_TYPES[".html"]}
+    return Response(page, headers=headers)
+
+
+@app.get("/reports/{challenge}/_challenge/{page}", dependencies=[Depends(may_see_challenge)])
+def own(challenge: str, page: str) -> Response:
+    """A page of a challenge's own: homogeneity, a certificate, a landing page, what a recall proved."""
+    return _file([challenge, boards.OWN, page])
+
+
 @app.get("/reports/{challenge}/{centre}/{delivery}/{page:path}", dependencies=[Depends(may_see_collection)])
 def report(challenge: str, centre: str, delivery: str, page: str) -> Response:
     """A file of a delivery's reports. 404: there is none, or its path is no plain one."""
-    parts = [challenge, centre, delivery, *page.split("/")]
-    content_type = CONTENT_TYPES.get(Path(page).suffix)
-    if content_type is None or not all(_PART.fullmatch(part) for part in parts):
-        raise HTTPException(404)
-    # Of the settings this one alone: others name secrets that this server does not have.
-    named = {name: value for name, value in os.environ.items() if name == "COLLECTE_REPORTS"}
-    folder = zone_folder(Settings.from_environment(named).reports, "COLLECTE_REPORTS")
-    try:
-        content = _read(folder, parts)
-    except OSError:
-        raise HTTPException(404) from None
-    return Response(content, headers={**HEADERS, "Content-Type": content_type})
+    return _file([challenge, centre, delivery, *page.split("/")])
 
 
 @app.get("/task", dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE))])
@@ -97,6 +120,24 @@ def task(session: SessionDep, dag_id: str, run_id: str, task_id: str, map_index:
     state = session.scalar(select(TaskInstance.state).filter_by(**of_task))
     kept = session.scalar(select(XComModel.value).filter_by(key=XCOM_KEY, **of_task))
     return Response(_page(_said(state, kept)), headers={**HEADERS, "Content-Type": CONTENT_TYPES[".html"]})
+
+
+def _file(parts: Sequence[str]) -> Response:
+    """A file of the reports. 404: there is none, or its path is no plain one."""
+    content_type = CONTENT_TYPES.get(Path(parts[-1]).suffix)
+    if content_type is None or not all(_PART.fullmatch(part) for part in parts):
+        raise HTTPException(404)
+    try:
+        content = _read(_reports(), parts)
+    except OSError:
+        raise HTTPException(404) from None
+    return Response(content, headers={**HEADERS, "Content-Type": content_type})
+
+
+def _reports() -> Path:
+    # Of the settings this one alone: others name secrets that this server does not have.
+    named = {name: value for name, value in os.environ.items() if name == "COLLECTE_REPORTS"}
+    return zone_folder(Settings.from_environment(named).reports, "COLLECTE_REPORTS")
 
 
 def _mounted_below(request: Request) -> str:

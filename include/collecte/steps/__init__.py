@@ -10,9 +10,10 @@ alone.
 from collecte.catalogue import ShardRef
 from collecte.steps.accept import accept
 from collecte.steps.arrival import Announcement, GateClosed, arrived
+from collecte.steps.board import write_board
 from collecte.steps.challenge_site import ChallengeSite, open_challenge
 from collecte.steps.check_centre import Check, check_centre
-from collecte.steps.custody import Link, custody
+from collecte.steps.custody import Link, challenge_of, custody
 from collecte.steps.decisions import BadAnswer, Question, answer, missing_approvals, require_approved
 from collecte.steps.deidentify import Outcome, deidentify, finding_as_dict, scan
 from collecte.steps.describe import describe
@@ -87,6 +88,7 @@ __all__ = [
     "ask_recall",
     "carry_out_recall",
     "centre_feedback",
+    "challenge_of",
     "check_centre",
     "commit_host",
     "commit_shipment",
@@ -153,5 +155,6 @@ __all__ = [
     "verify_release",
     "waiting",
     "withdraw",
+    "write_board",
     "write_feedback",
 ]

@@ -23,6 +23,7 @@ from collecte.errors import Bug, NeedsPerson
 from collecte.findings import Finding
 from collecte.records import State
 from collecte.report import coordinator_page, write_findings_csv
+from collecte.steps.board import keep_board
 from collecte.steps.documents import TABLE, delivery_report, report_rows
 from collecte.steps.site import Site
 from collecte.zones import write_whole
@@ -117,7 +118,7 @@ def _as_dict(finding: Finding) -> dict[str, str]:
 
 def report(site: Site, label: str, folder: Path | None = None) -> dict[str, int]:
     """Write the coordinator's page, ``report.html``, and beside it the table of all findings, once everything in the
-    delivery was judged; its counts by state.
+    delivery was judged, and the challenge's board anew; its counts by state.
 
     ``folder``: where to, instead of the delivery's folder of reports. Run again, it writes the page anew.
 
@@ -132,6 +133,8 @@ def report(site: Site, label: str, folder: Path | None = None) -> dict[str, int]
     if waiting_files := counts.get(State.WAITING):
         raise Bug(f"{waiting_files} files of {label} were never judged.")
     _write(site, label, folder or site.reported(delivery))
+    if folder is None:
+        keep_board(site.challenge, site.catalogue, site.reports)
     return counts
 
 
