@@ -1,7 +1,12 @@
 """Who is shown a delivery's pages, and that nothing but those pages is shown: against Airflow's own authorisation."""
 
 import asyncio
+import base64
+import hashlib
+import html
+import json
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +15,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Airflow's own, while its server is imported
@@ -29,9 +35,13 @@ Get = Callable[..., httpx.Response]
 class OneCentre(SimpleAuthManager):
     """An authorisation by DAG, as production has: everybody may see the runs of arvel's collection alone."""
 
+    @staticmethod
+    def sees(dag_id: str | None) -> bool:
+        return dag_id == "collect__demo__arvel"
+
     def is_authorized_dag(self, *, method: Any, user: Any, access_entity: Any = None, details: Any = None) -> bool:
-        asked = (method, access_entity.value if access_entity else None, details.id if details else None)
-        return asked in (("GET", "RUN", "collect__demo__arvel"), ("GET", "TASK_INSTANCE", "collect__demo__arvel"))
+        read = method == "GET" and access_entity and access_entity.value in ("RUN", "TASK_INSTANCE")
+        return bool(read) and type(self).sees(details.id if details else None)
 
 
 @pytest.fixture(scope="module")
@@ -175,3 +185,96 @@ def test_of_a_task_that_has_not_failed_it_says_that_there_is_nothing_to_press(ge
 
     assert "Nothing: this task has not failed." in answer.text
     assert answer.headers["content-security-policy"].startswith("default-src 'none';")
+
+
+BOARD = {
+    "challenge": "demo",
+    "title": {"fr": "Démonstration", "en": "Demonstration"},
+    "at": "2027-01-01T10:00:00+00:00",
+    "centres": [
+        {
+            "id": centre,
+            "name": f"CHU {centre}",
+            **dict.fromkeys(("promised", "received", "refused", "valid", "at_hdh", "released"), 7),
+            "last": {"label": "d0001", "state": "shipped", "at": "2027-01-01T09:00:00+00:00"},
+            "agreement_ends": "2099-12-31",
+        }
+        for centre in ("arvel", "corvane")
+    ],
+    "homogeneity": {"verdict": "red", "decided": "", "at": "2027-01-01T10:00:00+00:00"},
+    "releases": [],
+    "open": [],
+    "recalls": {"pending": 1, "all": 1},
+}
+
+
+@pytest.fixture
+def own(folder: Path) -> Path:
+    """The challenge's own pages."""
+    own = folder.parents[1] / "_challenge"
+    own.mkdir()
+    (own / "board.json").write_text(json.dumps(BOARD), "utf-8")
+    (own / "homogeneity.html").write_text("<p>homogeneity</p>", "utf-8")
+    return own
+
+
+def test_every_page_there_is_is_refused_to_whom_may_see_nothing_and_shown_to_a_coordinator(
+    get: Get, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {"challenge": "demo", "centre": "arvel", "delivery": "d0001", "page": "report.html"}
+    asked = "?dag_id=collect__demo__arvel&run_id=r&task_id=find"
+    (own / "report.html").write_text("own", "utf-8")
+    tried = 0
+    for route in app.routes:
+        assert isinstance(route, APIRoute), "a route that this test cannot ask for"
+        assert route.methods == {"GET"}, "a page changes nothing"
+        path = re.sub(r"{(\w+)(:path)?}", lambda found: values[found[1]], route.path) + asked
+        monkeypatch.setattr(OneCentre, "sees", staticmethod(lambda dag_id: False))
+        assert (path, get(path, user=None).status_code) == (path, 401)
+        assert (path, get(path, user="viewer").status_code) == (path, 403)
+        monkeypatch.setattr(OneCentre, "sees", staticmethod(lambda dag_id: True))
+        assert (path, get(path, user="user").status_code) == (path, 200)
+        tried += 1
+    assert tried >= 4
+
+
+def test_of_the_board_a_reader_sees_the_centres_whose_runs_they_may_see(get: Get, own: Path) -> None:
+    text = get("/board").text
+
+    assert "CHU arvel" in text
+    assert "corvane" not in text
+    assert "homogeneity.html" not in text
+    assert "Homogénéité" not in text
+    assert get("/reports/demo/_challenge/homogeneity.html").status_code == 403
+
+
+def test_each_figure_of_the_board_leads_to_its_run_or_report(
+    get: Get, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OneCentre, "sees", staticmethod(lambda dag_id: True))
+
+    answer = get("/board")
+
+    row = answer.text.partition('data-centre="arvel"')[2].partition("</tr>")[0]
+    led = dict(re.findall(r'data-stage="(\w+)"[^>]*>(?:<span>)?<a href="([^"]+)"', row))
+    assert led == {
+        **dict.fromkeys(("promised", "refused", "last"), "/collecte/reports/demo/arvel/d0001/report.html"),
+        "valid": "/collecte/reports/demo/arvel/d0001/data-docs/index.html",
+        **dict.fromkeys(("received", "agreement"), "/dags/collect__demo__arvel"),
+        "at_hdh": "/dags/ship_hdh__demo",
+        "released": "/dags/release__demo",
+    }
+    assert "/collecte/reports/demo/_challenge/homogeneity.html" in answer.text
+    assert answer.text.index("Promis<") < answer.text.index("Promised<")
+
+
+def test_the_board_runs_its_own_script_and_no_other(get: Get, own: Path) -> None:
+    answer = get("/board")
+
+    (script,) = re.findall(r"<script>(.*?)</script>", answer.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert answer.headers["content-security-policy"].endswith(f"script-src 'sha256-{digest}'")
+
+
+def test_before_the_first_delivery_the_board_says_so(get: Get) -> None:
+    assert "Aucun dépôt n'a encore été collecté." in html.unescape(get("/board").text)
