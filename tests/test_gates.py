@@ -8,7 +8,7 @@ import pytest
 
 from collecte.challenge import Centre, Challenge, load
 from collecte.findings import refused
-from collecte.gates import agreement_gate, kinds_covered
+from collecte.gates import agreement_gate, kinds_covered, region_check
 
 DEMO = load(Path(__file__).parents[1] / "include" / "challenges" / "demo.yaml")
 TODAY = date(2026, 11, 1)
@@ -98,6 +98,20 @@ def test_an_agreement_that_covers_no_kind_of_the_challenge_closes_the_gate() -> 
     assert "types de données" in finding.text("fr")
     assert "kinds" in finding.text("en")
     assert kinds_covered(challenge, challenge.centres[0]) == frozenset()
+
+
+def test_a_destination_where_an_agreement_does_not_allow_the_data_is_named_with_the_centre() -> None:
+    challenge, _ = with_agreement(regions=["fr"])
+    assert challenge.release is not None
+    sftp, s3 = challenge.release.destinations
+    centres = [centre.id for centre in challenge.centres]
+
+    assert region_check(challenge, centres, sftp).holds  # in France, which all allow
+    (found,) = region_check(challenge, centres, s3).findings
+    assert found.code == "DESTINATION-REGION-NOT-ALLOWED"
+    assert found.values == {"centre": challenge.centres[0].id, "destination": "host-s3", "region": "eu"}
+    assert region_check(challenge, centres[1:], s3).holds, "a centre without data in it has no say"
+    assert not region_check(challenge, ["gone"], sftp).holds, "nobody knows what a centre that left had agreed to"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from collecte import catalogue, steps
 from collecte.errors import NeedsPerson
 from collecte.package import sha256sums
 from collecte.steps.challenge_site import ChallengeSite
+from collecte.steps.host_way import MadeAnew, Way, require_same_digest, taken_back, way_to
 from collecte.transport import open_destination
 from demo import cohort
 from demo.deliveries import deposit
@@ -197,7 +198,9 @@ def _recalled(hosts: Hosts) -> None:
         subject = next(
             one.subjects[0] for one in catalogue.accepted_files(connection, "demo") if one.id == image.file_id
         )
+    way = way_to(site, "v1", SFTP)
     steps.remake_release(site, "v1", gone, frozenset({subject}))
+    _overtaken_by_the_recall(site, way, image.path)
     with pytest.raises(NeedsPerson, match="release/v1 is not approved"):
         steps.plan_host(site, "v1")
 
@@ -208,7 +211,11 @@ def _recalled(hosts: Hosts) -> None:
     assert not [key for key in after if f"/{case}/" in key]
     assert (hosts.release / "SHA256SUMS").read_bytes() == (hosts.sftp / "demo/v1/signed/SHA256SUMS").read_bytes()
     unchanged = {key for key, digest in before.items() if after.get(key) == digest}
-    assert counts[SFTP] == {"removed": len(before) - len(unchanged), "locked": 0, "files": len(after) - len(unchanged)}
+    assert counts[SFTP] == {
+        "removed": len(before) - len(unchanged) - 1,
+        "locked": 0,
+        "files": len(after) - len(unchanged),
+    }
     assert steps.withdraw(site, "v1", SFTP, [image.path]) == counts[SFTP], "done again, it is done"
     listed = {key.removeprefix("demo/v1/"): digest for key, digest in after.items() if key != "demo/v1/SHA256SUMS"}
     assert (hosts.sftp / "demo/v1/SHA256SUMS").read_bytes() == sha256sums(listed.items())
@@ -219,6 +226,20 @@ def _recalled(hosts: Hosts) -> None:
     assert not versions.get("DeleteMarkers")
     with site.catalogue.read() as connection:
         assert not catalogue.verify(connection, "demo")
+
+
+def _overtaken_by_the_recall(site: ChallengeSite, way: Way, path: str) -> None:
+    """A shard that was being sent when the release was made anew records nothing, and takes back what is gone."""
+    kept = f"{way.prefix}files.csv"
+    with (
+        pytest.raises(MadeAnew, match="was made anew while it was sent"),
+        taken_back(site, way, [kept, way.prefix + path]),
+        site.catalogue.read() as connection,
+    ):
+        require_same_digest(connection, way)
+    with open_destination(site.connect(way.destination.place.connection), way.destination.place.path) as store:
+        assert list(store.list_keys(kept)) == [kept]
+        assert not list(store.list_keys(way.prefix + path))
 
 
 def hosts_client(hosts: Hosts):  # type: ignore[no-untyped-def]  # boto3's clients are made at run time

@@ -22,6 +22,7 @@ class Careless:
     echoes_the_sum: bool = True
     keeps_what_is_deleted: bool = False
     busy: int = 0
+    full: bool = False
     objects: dict[str, tuple[bytes, dict[str, str]]] = field(default_factory=dict)
     uploads: dict[str, tuple[str, dict[int, bytes]]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
@@ -71,6 +72,8 @@ class _Handler(QuietHandler):
         if self.state.busy:
             self.state.busy -= 1
             self._error(503, "SlowDown")
+        elif self.state.full:
+            self._error(507, "XMinioStorageFull")
         elif "partNumber" in query:
             self.state.uploads[query["uploadId"][0]][1][int(query["partNumber"][0])] = data
             self._answer(200, ETag=f'"{_md5(data)}"')

@@ -217,6 +217,16 @@ def test_a_server_that_is_busy_for_long_is_a_matter_of_trying_again(tmp_path: Pa
             list(destination.put([item(tmp_path, "x", b"1")]))
 
 
+def test_a_server_that_is_full_is_a_matter_for_its_operator(tmp_path: Path) -> None:
+    with careless_s3() as careless, open_destination(careless.endpoint, "bucket") as destination:
+        destination.probe()
+        careless.full = True
+        with pytest.raises(NeedsPerson, match=r"no space left.*ask its operator to make room"):
+            list(destination.put([item(tmp_path, "x", b"1")]))
+        careless.full = False
+        assert [stored.item.key for stored in destination.put([item(tmp_path, "x", b"1")])] == ["x"]
+
+
 def test_an_upload_that_a_kill_left_goes_on_without_the_parts_that_are_there(tmp_path: Path) -> None:
     data = noise(MIB) * 150
     with careless_s3() as careless:

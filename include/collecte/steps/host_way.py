@@ -2,7 +2,8 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,15 +102,35 @@ def require_allowed(site: ChallengeSite, package: PackageRow, *, read: bool = Fa
         )
 
 
+class MadeAnew(NeedsPerson):
+    """A release was made anew, after a recall, while it was sent."""
+
+
 def require_same_digest(connection: Connection, way: Way) -> None:
     """Nothing is recorded of a release that was made anew while it was sent.
 
     Raises:
-        NeedsPerson: it was.
+        MadeAnew: it was.
     """
     now = package_by_label(connection, way.package.challenge_id, "release", way.package.label)
     if now.digest != way.package.digest:
-        raise NeedsPerson(f"{way.package.about} was made anew while it was sent.", "let its new version be approved.")
+        raise MadeAnew(f"{way.package.about} was made anew while it was sent.", "let its new version be approved.")
+
+
+@contextmanager
+def taken_back(site: ChallengeSite, way: Way, keys: Iterable[str]) -> Iterator[None]:
+    """Sending these keys: where the release was made anew meanwhile, what it no longer holds is removed again.
+
+    It could be what a recall has just removed, sent by who had it open.
+    """
+    try:
+        yield
+    except MadeAnew:
+        place = way.destination.place
+        held = {way.key(file) for file in way.layout.lay_out(Release(way.release.folder))}
+        with open_destination(site.connect(place.connection), place.path) as destination:
+            list(destination.remove(sorted(set(keys) - held)))
+        raise
 
 
 def send(site: ChallengeSite, way: Way, job: Job, shipment: int, files: Iterable[HostFile]) -> list[PackageReceipt]:

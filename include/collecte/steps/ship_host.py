@@ -40,6 +40,7 @@ from collecte.steps.host_way import (
     require_same_digest,
     send,
     send_manifest,
+    taken_back,
     way_to,
 )
 from collecte.steps.ship import ABANDONED, SHIP_BYTES, SHIP_FILES
@@ -98,12 +99,13 @@ def ship_to_host(site: ChallengeSite, shard: str) -> dict[str, int]:
         if len(known) == len(piece):
             return job
         job = begin_again(site, shard)
-    receipts = send(site, way, job, shipment, [file for file in piece if way.key(file) not in known])
-    receipts += known.values()
-    counts = {"files": len(receipts), "bytes": sum(receipt.size for receipt in receipts)}
-    with job.finish(counts, leaves_of(receipts)) as connection:
-        require_same_digest(connection, way)
-        add_package_receipts(connection, shipment, receipts)
+    with taken_back(site, way, map(way.key, piece)):
+        receipts = send(site, way, job, shipment, [file for file in piece if way.key(file) not in known])
+        receipts += known.values()
+        counts = {"files": len(receipts), "bytes": sum(receipt.size for receipt in receipts)}
+        with job.finish(counts, leaves_of(receipts)) as connection:
+            require_same_digest(connection, way)
+            add_package_receipts(connection, shipment, receipts)
     return counts
 
 

@@ -186,6 +186,8 @@ _S3_PERSON: Mapping[str, tuple[str, str]] = {
     "RequestTimeTooSkewed": ("our clock and the server's differ", "set this machine's clock by NTP"),
     "QuotaExceeded": ("the bucket's quota is used up", "ask its operator for more"),
     "XMinioStorageFull": ("the server has no space left", "ask its operator to make room"),
+    "507": ("the server has no space left", "ask its operator to make room"),
+    "EntityTooLarge": ("the server takes no file of this size", "ask its operator for its limits"),
     "InvalidObjectState": ("an object lies in an archive class", "have it restored, then run again"),
     "BadDigest": (
         "the server refuses a file: its bytes no longer have the SHA-256 of the catalogue",
@@ -214,7 +216,7 @@ def of_s3(conn_id: str, error: BotoCoreError | ClientError) -> CollecteError:
     """A reply of the server, or none."""
     if isinstance(error, ClientError):
         code = code_of(error)
-        if code in _S3_RETRY or status_of(error) >= 500:
+        if code in _S3_RETRY or (status_of(error) >= 500 and code not in _S3_PERSON):
             return Retry(f"Connection {conn_id}: the server is busy ({code}).")
         what, remedy = _S3_PERSON.get(code, (f"the server answers {code}", "look the code up with its operator"))
         return NeedsPerson(f"Connection {conn_id}: {what}.", f"{remedy}.")
