@@ -134,9 +134,10 @@ def test_an_opposition_takes_the_subject_out_of_use_and_leaves_what_was_received
     # Landing keeps what was received until its retention ends.
     assert len(holding(shipped.folder / "landing", MARCHEMALLE.ipp.encode())) >= 4
     states = ends(site)
-    assert {states[f"lot/{path}"] for path in ("serie/IM1", "serie/IM2", "tronque", "MARCHEMALLE Odilon/une.csv", "seul.zip")} == {
-        "recalled: FILE-TAKEN-BACK"
-    }
+    assert {
+        states[f"lot/{path}"]
+        for path in ("serie/IM1", "serie/IM2", "tronque", "MARCHEMALLE Odilon/une.csv", "seul.zip")
+    } == {"recalled: FILE-TAKEN-BACK"}
     assert states["lot/note.csv"] == "quarantined: TABLE-IDENTIFIER-IN-TEXT"
     assert states["lot/encore.csv"] == states["lot/IM7"] == "accepted"
 
@@ -183,7 +184,14 @@ def test_who_was_taken_back_is_refused_from_then_on_and_no_copy_is_kept(shipped:
     steps.run(site)
     states = ends(site)
     # What still lies in the drop comes again, since nothing of it is on record; so a file may repeat a refused one.
-    for path in ("suite/IM1", "suite/IM9", "suite/z.zip!/IM10", "suite/t.csv", "lot/serie/IM1", "lot/MARCHEMALLE Odilon/une.csv"):
+    for path in (
+        "suite/IM1",
+        "suite/IM9",
+        "suite/z.zip!/IM10",
+        "suite/t.csv",
+        "lot/serie/IM1",
+        "lot/MARCHEMALLE Odilon/une.csv",
+    ):
         assert states[path] in ("rejected: SUBJECT-RECALLED", "recalled: SUBJECT-RECALLED")
     assert states["suite/z.zip!/IM11"] == "accepted"
     assert findings(site, "d0003")["SUBJECT-RECALLED"] == 4
@@ -270,7 +278,8 @@ def test_a_list_is_read_once_and_a_corrected_one_anew(shipped: World) -> None:
     assert returned(shipped) == cancelled
 
 
-def test_every_recipient_is_told_once_in_counts_alone(shipped: World) -> None:
+def test_every_recipient_is_told_once_in_counts_alone_and_what_names_nothing_is_not_repeated(shipped: World) -> None:
+    _name_nothing(shipped)
     carried_out(shipped, "opposition")
     site, sent = shipped.challenge_site, list[Mail]()
     assert steps.notify_recall(site, 1, sent.append)["mails"] == 2
@@ -286,6 +295,21 @@ def test_every_recipient_is_told_once_in_counts_alone(shipped: World) -> None:
     page = (shipped.folder / "reports" / "demo" / "_challenge" / "recall-1.html").read_text("utf-8")
     assert pseudonym(shipped) not in page
     assert steps.list_recalls(site)[0]["state"] == "closed"
+
+
+def _name_nothing(shipped: World) -> None:
+    for centre, target, request in (
+        ("nowhere", "s1", "opposition"),
+        ("arvel", MARCHEMALLE.ipp, "opposition"),
+        ("arvel", "s999", "opposition"),
+        ("belcombe", "s1", "opposition"),
+        ("arvel", "s1", "delete it"),
+        ("arvel", "d0009", "erasure"),
+    ):
+        with pytest.raises(NeedsPerson) as error:
+            steps.ask_recall(shipped.challenge_site, centre, target, request)
+        assert MARCHEMALLE.ipp not in str(error.value)
+    assert steps.list_recalls(shipped.challenge_site) == []
 
 
 @pytest.mark.parametrize("scope", ["object", "delivery"])
@@ -310,21 +334,6 @@ def test_an_object_and_a_whole_delivery_can_be_named(shipped: World, scope: str)
         assert pseudonym(shipped).encode() in contents(shipped)["demo/arvel/d0001/manifest.csv"]
     assert_batch_holds(shipped)
     assert_sound(chosen)
-
-
-def test_what_names_nothing_is_said_without_repeating_it(shipped: World) -> None:
-    for centre, target, request in (
-        ("nowhere", "s1", "opposition"),
-        ("arvel", MARCHEMALLE.ipp, "opposition"),
-        ("arvel", "s999", "opposition"),
-        ("belcombe", "s1", "opposition"),
-        ("arvel", "s1", "delete it"),
-        ("arvel", "d0009", "erasure"),
-    ):
-        with pytest.raises(NeedsPerson) as error:
-            steps.ask_recall(shipped.challenge_site, centre, target, request)
-        assert MARCHEMALLE.ipp not in str(error.value)
-    assert steps.list_recalls(shipped.challenge_site) == []
 
 
 def test_a_destination_that_is_away_leaves_nothing_by_halves(shipped: World) -> None:
