@@ -3,7 +3,7 @@ FROM python:3.12-slim-bookworm
 
 RUN useradd --uid 1000 --create-home collecte \
     && install -d -o collecte /var/lib/collecte/airflow /var/lib/collecte/landing /var/lib/collecte/curated \
-        /var/lib/collecte/reports
+        /var/lib/collecte/release /var/lib/collecte/vault /var/lib/collecte/open /var/lib/collecte/reports
 WORKDIR /opt/collecte
 
 COPY requirements.txt .

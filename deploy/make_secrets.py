@@ -17,6 +17,8 @@ from cryptography.fernet import Fernet
 from collecte.keys import Keys
 
 HOME = Path(__file__).resolve().parents[1]
+#: Those of docker-compose.yaml: an engineer, a coordinator, a data-protection officer.
+USERS = ("admin", "claire", "diane")
 
 
 def make(folder: Path) -> list[str]:
@@ -57,7 +59,7 @@ def _contents(folder: Path) -> Mapping[str, Callable[[], str]]:
         "airflow_session": _random,
         "airflow_jwt": _random,
         "airflow_fernet": lambda: Fernet.generate_key().decode(),
-        "airflow_passwords.json": lambda: json.dumps({"admin": secrets.token_urlsafe(12)}),
+        "airflow_passwords.json": lambda: json.dumps({user: secrets.token_urlsafe(12) for user in USERS}),
         "airflow_database": lambda: database("postgresql+psycopg2", "airflow"),
         "celery_results": lambda: database("db+postgresql", "airflow"),
         "celery_broker": lambda: f"redis://:{known('valkey_password')}@valkey:6379/0",
@@ -88,6 +90,9 @@ def _connections(folder: Path) -> dict[str, dict[str, object]]:
         "demo_sftp_corvane": {**server, "login": "corvane"},
         "demo_s3_belcombe": aws,
         "demo_hdh": aws,
+        "demo_host_sftp": {**server, "login": "host"},
+        "demo_host_s3": aws,
+        "demo_open_s3": aws,
         "demo_smtp": _smtp(),
     }
 

@@ -105,8 +105,18 @@ def test_the_made_secrets_are_those_that_the_code_reads(secrets: Path) -> None:
 
     assert settings.catalogue.startswith("postgresql://collecte:")
     Keys.load(secrets / "keys_demo.json")
-    for place in (demo.hdh, *(centre.drop for centre in demo.centres)):
+    assert demo.release
+    assert demo.open_data
+    hosts = [host.place for host in demo.release.destinations]
+    for place in (demo.hdh, *hosts, demo.open_data.place, *(centre.drop for centre in demo.centres)):
         load_endpoint(place.connection, settings, {})
+
+
+def test_the_users_have_passwords_and_the_roles_of_the_local_stack(compose: Mapping[str, Any], secrets: Path) -> None:
+    users = compose["services"]["api-server"]["environment"]["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"]
+
+    assert dict(user.split(":") for user in users.split(",")) == stack.USERS
+    assert set(json.loads((secrets / "airflow_passwords.json").read_text("utf-8"))) == set(stack.USERS)
 
 
 def test_each_service_tells_whether_it_is_healthy(compose: Mapping[str, Any]) -> None:
@@ -123,12 +133,14 @@ def test_nothing_listens_on_the_outside_of_the_machine(compose: Mapping[str, Any
 
 def test_the_zones_are_seen_by_the_worker_alone(compose: Mapping[str, Any]) -> None:
     for name, service in compose["services"].items():
-        zones = [volume for volume in service.get("volumes", ()) if volume.startswith(("landing:", "curated:"))]
-        assert bool(zones) == (name == "worker"), name
+        mounted = {volume.partition(":")[0] for volume in service.get("volumes", ())}
+        zones = mounted & {"landing", "curated", "release", "vault", "open"}
+        assert len(zones) == (5 if name == "worker" else 0), name
 
 
 def test_the_image_takes_only_hashed_packages_and_no_root() -> None:
     text = (HOME / "Dockerfile").read_text("utf-8")
     assert "--require-hashes -r requirements.txt" in text
     assert text.rstrip().endswith("USER collecte")
-    assert (HOME / ".dockerignore").read_text("utf-8").splitlines()[1] == "*"
+    ignored = (HOME / ".dockerignore").read_text("utf-8").splitlines()
+    assert next(line for line in ignored if not line.startswith("#")) == "*"
