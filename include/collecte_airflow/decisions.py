@@ -42,7 +42,7 @@ class DecisionOperator(HITLOperator):
     ``answers``: what may be chosen. See :func:`about`.
 
     A rejection skips what comes after. A bad answer, an empty one, or somebody else's is asked for again. Who has
-    approved already is not asked. ``again``: ask for the rest in a new run of the DAG, which needs nothing from its
+    approved already is not asked. The board is written before a question and after an answer. ``again``: ask for the rest in a new run of the DAG, which needs nothing from its
     form.
     """
 
@@ -77,6 +77,7 @@ class DecisionOperator(HITLOperator):
         """
         with wall():
             at, question = self._question()
+            steps.write_board(self.challenge_id)
             if question is None or self._has_approved(at, question):
                 log.info("There is nothing to decide any more.")
                 return
@@ -111,6 +112,7 @@ class DecisionOperator(HITLOperator):
                 self._show(context, question)
                 return
             log.info(f"Answered: {given}.", challenge=self.challenge_id, about=question.about, role=self.role)
+            steps.write_board(self.challenge_id)
             if given == "reject":
                 raise AirflowSkipException("Rejected: nothing is sent, and nothing is removed.")
             if self.again and self._question()[1] is not None:
