@@ -38,7 +38,11 @@ def _bag(folder: Path) -> Iterator[str]:
         path = folder / name
         if not path.is_file():
             continue
-        listed = read_sums(path.read_bytes())
+        try:
+            listed = read_sums(path.read_bytes())
+        except NeedsPerson:
+            yield f"{name} is malformed"
+            continue
         wrong = sorted(key for key, digest in listed.items() if sums.get(key) != digest)
         lacking = sorted(key for key in sums if payload and key.startswith("data/") and key not in listed)
         yield from (f"{name} says otherwise of {key}" for key in wrong)

@@ -118,9 +118,10 @@ def remake_open(
     release = release_of(site, package)
     if package.state != "frozen":
         return {}
-    name = f"{package.about}/remake/{str(release.digest)[:16]}"
-    job = begin(site.catalogue, site.challenge.id, name)
-    counts = job if isinstance(job, dict) else _make(site, package, release, job)
+    counts: dict[str, int] = {}
+    if not _is_of(site, package, release):
+        job = begin(site.catalogue, site.challenge.id, f"{package.about}/remake/{str(release.digest)[:16]}")
+        counts = job if isinstance(job, dict) else _make(site, package, release, job)
     with site.catalogue.read() as connection:
         sent = shipments_of_package(connection, package.id)
     if sent:
@@ -302,7 +303,7 @@ def _contents(
         publisher="Health Data Hub",
         published=package.created_at.year,
         release=str(release.digest),
-        replaces=_replaces(package, release),
+        replaces=package.digest or "",
         centres=len({one.centre for one in assigned}),
         cases=Counter(one.part for one in assigned),
         files=files,
@@ -315,9 +316,14 @@ def _contents(
     )
 
 
-def _replaces(package: PackageRow, release: PackageRow) -> str:
-    """The digest that this package had, where it is made anew: of another release than now."""
-    return (package.replaces or package.digest or "") if release.replaces else ""
+def _is_of(site: ChallengeSite, package: PackageRow, release: PackageRow) -> bool:
+    """Whether a package is whole, and made of its release as that is now."""
+    folder = site.folder(package)
+    return (
+        (folder / SUMS_NAME).is_file()
+        and sha256_of(folder / SUMS_NAME) == package.digest
+        and str(release.digest) in (folder / "CITATION.cff").read_text("utf-8")
+    )
 
 
 def _figures(site: ChallengeSite, ids: list[int]) -> list[tuple[str, str, int]]:
