@@ -22,7 +22,7 @@ class CollectePlugin(AirflowPlugin):
             "href": mounted("/board"),
             "destination": "nav",
             "url_route": "collecte",
-            "icon": _ICON.format(colour="%2352525b"),
+            "icon": _ICON.format(colour="%2371717a"),
             "icon_dark_mode": _ICON.format(colour="%23d4d4d8"),
             "nav_top_level": True,
         },

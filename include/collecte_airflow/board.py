@@ -3,8 +3,6 @@
 A reader is shown the centres whose runs Airflow lets them see, and a challenge's own line where they may see its runs.
 """
 
-import base64
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -16,7 +14,7 @@ from airflow.models.dagrun import DagRun
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from collecte.report import board_page
+from collecte.report import board_page, script_source
 from collecte_airflow import ids
 
 #: The folder of a challenge's own pages among the reports, and the board in it: as the step writes them.
@@ -36,7 +34,7 @@ document.addEventListener("click", (event) => {
 });
 """
 #: The one script that the page may run.
-SCRIPT_SOURCE = f"'sha256-{base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()}'"
+SCRIPT_SOURCE = script_source(SCRIPT)
 
 #: May the reader see the runs of this DAG?
 May = Callable[[str], bool]
@@ -99,6 +97,7 @@ def _link(board: dict[str, Any], folder: Path, root: str, session: Session) -> N
     if own := board["own"]:
         own["links"] = {
             "homogeneity": report(challenge, OWN, "homogeneity.html") or runs.newest("homogeneity"),
+            "answer": runs.newest("homogeneity"),
             "recalls": runs.newest("recall"),
         }
         for name, stage, about, shown in (

@@ -42,8 +42,8 @@ class DecisionOperator(HITLOperator):
     ``answers``: what may be chosen. See :func:`about`.
 
     A rejection skips what comes after. A bad answer, an empty one, or somebody else's is asked for again. Who has
-    approved already is not asked. The board is written before a question and after an answer. ``again``: ask for the rest in a new run of the DAG, which needs nothing from its
-    form.
+    approved already is not asked. The board is written before a question and after an answer. ``again``: ask for the
+    rest in a new run of the DAG, which needs nothing from its form.
     """
 
     template_fields = ("version",)

@@ -4,7 +4,7 @@ This room turns records into text; it reads neither the catalogue nor a zone. Th
 no patient and no original file; the feedback names the files of the one centre that it is made for.
 """
 
-from collecte.report.board import board_page
+from collecte.report.board import board_page, script_source
 from collecte.report.coordinator import coordinator_page
 from collecte.report.feedback import feedback_page, write_feedback_csv, write_findings_csv
 from collecte.report.homogeneity import (
@@ -63,6 +63,7 @@ __all__ = [
     "homogeneity_page",
     "homogeneity_text",
     "mail_text",
+    "script_source",
     "state_table",
     "wordings",
     "write_feedback_csv",

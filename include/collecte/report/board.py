@@ -1,5 +1,7 @@
 """The page *Collecte* in Airflow: of each challenge a table of centres and stages, and below it the challenge's own."""
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -44,6 +46,7 @@ def board_page(boards: Sequence[Mapping[str, Any]], now: datetime, script: str =
         tongues=(Tongue("fr"), Tongue("en")),
         stages=STAGES,
         script=script,
+        source=script_source(script),
         moment=datetime.fromisoformat,
         day=lambda t, text: t.day(today_in_paris(datetime.fromisoformat(text))),
         ends=lambda t, text: t.day(date.fromisoformat(text)) if text else t("centres.open"),
@@ -51,6 +54,11 @@ def board_page(boards: Sequence[Mapping[str, Any]], now: datetime, script: str =
         verdict=lambda found: _VERDICTS[found["verdict"], bool(found["decided"])],
         approvals=_approvals,
     )
+
+
+def script_source(script: str) -> str:
+    """What a page's policy says, so that the browser runs this script and no other."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def _due(ends: str | None, today: date) -> str:
