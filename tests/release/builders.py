@@ -121,7 +121,7 @@ def freeze(
     about["hidden_in_test"] = ["comment", "diagnosis"]
     origins = folder.with_name(f"{folder.name}.origins")
     origins.mkdir()
-    with scratch(folder.with_name(f"{folder.name}.scratch")) as rows:
+    with scratch(folder.with_name(f"{folder.name}.hidden") / "scratch.1") as rows:
         rows.add_rows("clinical", ["age", "comment", "diagnosis", "family"], _rows(small, ids))
         write_tree(folder, about, assigned, _sources(small, ids, origins), _copy, rows, TABLES)
         read = reread(folder, {one.case: one.part for one in assigned}, ["family"], describe)

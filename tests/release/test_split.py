@@ -73,7 +73,8 @@ def test_a_group_larger_than_the_test_share_is_in_train_whole_and_told_of() -> N
     assigned, findings = assign(small)
     parts = parts_of(assigned)
     assert {parts[who] for who in small.families} == {"train"}
-    assert all_parts(assigned)
+    counts = Counter(parts.values())
+    assert all(abs(counts[part] - share * 40) <= 1 for part, share in SHARES.items()), "the others make up for it"
     assert "RELEASE-GROUP-TOO-LARGE" in {finding.code for finding in findings}
 
 

@@ -58,7 +58,8 @@ def share_out(
     unlabelled = {group for group in free if not all(member.label for member in by_group[group])}
     parts: dict[str, Part] = {group: part for group, part in kept.items() if part is not None}
     parts |= dict.fromkeys(sorted(large | unlabelled), "train")
-    parts |= _fold([by_group[group] for group in free if group not in parts], shares, seed)
+    have = Counter(part for group, part in parts.items() for _ in by_group[group])
+    parts |= _fold([by_group[group] for group in free if group not in parts], _lacking(shares, have, count), seed)
     shared: dict[str, Part] = {}
     for group, part in parts.items():
         for member in by_group[group]:
@@ -88,6 +89,13 @@ def _kept(members: Sequence[Member], fixed: Mapping[str, Part]) -> Part | None:
     had = Counter(fixed[member.subject] for member in members if member.subject in fixed)
     most: Part = max(PARTS, key=lambda part: had[part])
     return most if had else None
+
+
+def _lacking(shares: Mapping[Part, float], have: Mapping[Part, int], count: int) -> dict[Part, float]:
+    """The shares in which the rest is shared out, so that all together come near to those that are wanted."""
+    lacking = {part: max(0.0, shares[part] * count - have.get(part, 0)) for part in PARTS}
+    total = sum(lacking.values())
+    return {part: found / total for part, found in lacking.items()} if total else dict(shares)
 
 
 def _fold(groups: Sequence[Sequence[Member]], shares: Mapping[Part, float], seed: bytes) -> dict[str, Part]:
