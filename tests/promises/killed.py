@@ -6,7 +6,7 @@ statement, a commit, a request sent to an object store::
     COLLECTE_TEST_KILL=ship:17 COLLECTE_TEST_POINTS=points.json python -m tests.promises.killed run demo arvel
 
 kills it before the 17th point of ``ship``; without the first variable it runs to its end and writes how many points
-each step had.
+each step had. ``tests/promises/line.py`` arms its children in the same way.
 """
 
 import json
@@ -25,34 +25,43 @@ from collecte.cli import main
 
 _FILES = {"os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "http.client.send"}
 _STEPS = str(Path(collecte.__file__).with_name("steps"))
-_step, _, _number = os.environ.get("COLLECTE_TEST_KILL", ":0").partition(":")
-_points = Counter[str]()
-_last = "start"
+#: These only call others: the step is the function below them.
+_COMPOSING = ("/journey.py", "/recall.py")
 
 
-def _point(*_: object, **__: object) -> None:
-    global _last
-    _last = _current() or _last  # a thread of a room has no step above it
-    _points[_last] += 1
-    if _last == _step and _points[_last] == int(_number):
-        os.kill(os.getpid(), signal.SIGKILL)
+def arm(blow: str) -> Counter[str]:
+    """From now on count the points of each step in this process; end it at ``ship:17``. Empty: at none."""
+    step, _, number = blow.partition(":")
+    points = Counter[str]()
+    last = "start"
+
+    def point(*_: object, **__: object) -> None:
+        nonlocal last
+        last = _current() or last  # a thread of a room has no step above it
+        points[last] += 1
+        if last == step and points[last] == int(number):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def audit(name: str, arguments: tuple[object, ...]) -> None:
+        if name in _FILES or (name == "open" and _writes(arguments[2])):
+            point()
+
+    sys.addaudithook(audit)
+    event.listen(Engine, "before_cursor_execute", point)
+    event.listen(Engine, "commit", point)
+    return points
 
 
 def _current() -> str | None:
-    """The step that runs: the outermost function of ``steps/`` below the journey."""
+    """The step that runs: the outermost function of ``steps/`` that does more than call others."""
     found, frame = None, sys._getframe()
     below: FrameType | None = frame
     while below is not None:
         code = below.f_code
-        if code.co_filename.startswith(_STEPS) and not code.co_filename.endswith("journey.py"):
+        if code.co_filename.startswith(_STEPS) and not code.co_filename.endswith(_COMPOSING):
             found = code.co_name
         below = below.f_back
     return found
-
-
-def _audit(name: str, arguments: tuple[object, ...]) -> None:
-    if name in _FILES or (name == "open" and _writes(arguments[2])):
-        _point()
 
 
 def _writes(flags: object) -> bool:
@@ -60,11 +69,9 @@ def _writes(flags: object) -> bool:
 
 
 if __name__ == "__main__":
-    sys.addaudithook(_audit)
-    event.listen(Engine, "before_cursor_execute", _point)
-    event.listen(Engine, "commit", _point)
+    counted = arm(os.environ.get("COLLECTE_TEST_KILL", ""))
     try:
         main()
     finally:
         if path := os.environ.get("COLLECTE_TEST_POINTS"):
-            Path(path).write_text(json.dumps(_points), "utf-8")
+            Path(path).write_text(json.dumps(counted), "utf-8")

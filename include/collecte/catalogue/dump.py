@@ -35,6 +35,8 @@ def canonical_dump(connection: Connection, challenge_id: str) -> list[str]:
         *_shards(connection, names),
         *_links(connection, names),
         *_shipments(connection, names),
+        *_packages(connection, challenge_id, names),
+        *_decisions(connection, challenge_id),
         *_recalls(connection, challenge_id),
     ]
     return sorted(json.dumps(line, sort_keys=True, ensure_ascii=True) for line in lines)
@@ -163,6 +165,38 @@ def _shipments(connection: Connection, names: _Names) -> Iterator[dict[str, obje
             }
 
 
+def _packages(connection: Connection, challenge_id: str, names: _Names) -> Iterator[dict[str, object]]:
+    """Releases and Open Data packages, what they hold, and what arrived of them."""
+    packages: dict[int, str] = {}
+    of_challenge = select(tables.package).where(tables.package.c.challenge_id == challenge_id)
+    for row in connection.execute(of_challenge.order_by(tables.package.c.id)):
+        packages[row.id] = f"{row.kind}/v{row.version}"
+        kept = {column: getattr(row, column) for column in ("state", "digest", "replaces", "inputs")}
+        yield {"package": packages[row.id], "of": packages.get(row.release_id), **kept}
+    for row in connection.execute(select(tables.package_file)):
+        if row.package_id in packages:
+            kept = {column: getattr(row, column) for column in ("path", "part", "size", "sha256")}
+            yield {"packed": packages[row.package_id], "file": names.files.get(row.file_id), **kept}
+    shipments: dict[int, str] = {}
+    for row in connection.execute(select(tables.package_shipment)):
+        if row.package_id in packages:
+            shipments[row.id] = f"{packages[row.package_id]}/{row.destination}/{row.digest}"
+            yield {"package_shipment": shipments[row.id], "done": row.done_at is not None}
+    for row in connection.execute(select(tables.package_receipt)):
+        if row.shipment_id in shipments:
+            kept = {column: getattr(row, column) for column in ("key", "path", "size", "sha256", "proof")}
+            yield {"package_receipt": shipments[row.shipment_id], **kept}
+
+
+def _decisions(connection: Connection, challenge_id: str) -> Iterator[dict[str, object]]:
+    """What people decided, and which pieces of the challenge's own work are done."""
+    kept = ("about", "digest", "role", "login", "answer", "value", "reason")
+    for row in connection.execute(select(tables.decision).where(tables.decision.c.challenge_id == challenge_id)):
+        yield {"decision": {column: getattr(row, column) for column in kept}}
+    for row in connection.execute(select(tables.job).where(tables.job.c.challenge_id == challenge_id)):
+        yield {"job": row.name, "done": row.done_at is not None}
+
+
 def _recalls(connection: Connection, challenge_id: str) -> Iterator[dict[str, object]]:
     """Recalls without what they name, and whom reception refuses."""
     of, refused, centre = tables.recall.c, tables.refused.c, tables.centre.c
@@ -171,5 +205,5 @@ def _recalls(connection: Connection, challenge_id: str) -> Iterator[dict[str, ob
     for row in connection.execute(rows):
         yield {"recall": row.number, "centre": row.code, **{c: getattr(row, c) for c in ("request", "scope", "state")}}
     digests = select(refused.digest, centre.code).join(tables.centre, centre.id == refused.centre_id)
-    for row in connection.execute(digests.where(centre.challenge_id == challenge_id)):
-        yield {"refused": row.digest, "centre": row.code}
+    for one in connection.execute(digests.where(centre.challenge_id == challenge_id)):
+        yield {"refused": one.digest, "centre": one.code}
