@@ -169,6 +169,8 @@ def _said(state: str | None, kept: Any) -> list[tuple[str, str]]:
         return (_failure(kept) or SILENT).sentences
     if state == "up_for_retry":
         return [("What happened", "This try failed; Airflow tries again by itself."), ("Press", "Nothing.")]
+    if state == "awaiting_input":
+        return [("Press", "Nothing here: somebody is asked, and answers under Browse, Required Actions.")]
     if state == "upstream_failed":
         return [("What happened", "A task before this one failed."), ("Press", "Nothing here: open the red task.")]
     return [("Press", "Nothing: this task has not failed.")]
