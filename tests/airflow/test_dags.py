@@ -32,7 +32,11 @@ def test_the_other_challenges_keep_their_dags(read_dags: Read, challenges: Path)
         "collect__demo__arvel",
         "collect__demo__belcombe",
         "collect__demo__corvane",
+        "homogeneity__demo",
         "housekeeping",
+        "open_data__demo",
+        "recall__demo",
+        "release__demo",
         "ship_hdh__demo",
     ]
 

@@ -39,7 +39,7 @@ OTHERS = ("NOMPAREIL", "ESCARBAGNASSE", "Évariste", "CHÂTELLERAULT", "VENTEJOU
 
 #: Zones that identify, and the logs of the servers that stand for hospitals. All else must be clean.
 IDENTIFYING = {"landing", "sftp", "s3"}
-THEIR_LOGS = {"s3.log", "sftp-arvel.log", "sftp-corvane.log"}
+THEIR_LOGS = {"s3.log", "sftp-arvel.log", "sftp-corvane.log", "sftp-host.log"}
 
 
 @pytest.fixture(scope="module")

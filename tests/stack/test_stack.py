@@ -33,7 +33,18 @@ def test_every_listener_is_on_this_machine_and_on_a_recorded_port(running: Stack
 
 def test_all_components_run_in_recorded_sessions(running: Stack) -> None:
     assert running.running() == dict.fromkeys(
-        ("s3", "mail", "sftp-arvel", "sftp-corvane", "api-server", "scheduler", "dag-processor", "triggerer"), True
+        (
+            "s3",
+            "mail",
+            "sftp-arvel",
+            "sftp-corvane",
+            "sftp-host",
+            "api-server",
+            "scheduler",
+            "dag-processor",
+            "triggerer",
+        ),
+        True,
     )
 
 
