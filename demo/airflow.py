@@ -40,8 +40,6 @@ class Asked:
     subject: str
     body: str
     options: tuple[str, ...]
-    map_index: int
-    fields: dict[str, Any]
 
     @property
     def path(self) -> str:
@@ -111,8 +109,6 @@ class Airflow:
                 one["subject"],
                 one["body"] or "",
                 tuple(one["options"]),
-                one["task_instance"]["map_index"],
-                {name: field["value"] for name, field in one["params"].items()},
             )
             for one in found
             if one["task_instance"]["state"] in ("awaiting_input", "deferred")
@@ -122,6 +118,10 @@ class Airflow:
         """Answer a question, as its form does; the HTTP status."""
         body = {"chosen_options": [option], "params_input": fields}
         return self._http.patch(f"/api/v2/{asked.path}/{asked.map_index}/hitlDetails", json=body).status_code
+
+    def tries(self, method: str, address: str, body: Any) -> int:
+        """Ask the server for something; the HTTP status."""
+        return self._http.request(method, address, json=body).status_code
 
     def mark_success(self, asked: Asked) -> int:
         """Mark the task that asks as successful; the HTTP status."""
