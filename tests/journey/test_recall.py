@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ from collecte.package import read_sums
 from collecte.records import PatientRef, State
 from collecte.steps.challenge_site import ChallengeSite
 from collecte.steps.decisions import answer
+from collecte.steps.housekeeping.purge import purge
 from collecte.steps.mails import Mail
 from collecte.transport import open_destination
 from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, Patient
@@ -133,6 +135,10 @@ def test_an_opposition_takes_the_subject_out_of_use_and_leaves_what_was_received
     assert_sound(site)
     # Landing keeps what was received until its retention ends.
     assert len(holding(shipped.folder / "landing", MARCHEMALLE.ipp.encode())) >= 4
+    days = timedelta(days=shipped.challenge.retention.landing_days + 1)
+    purge(site, datetime.now(UTC) + days)
+    assert len(holding(shipped.folder / "landing", MARCHEMALLE.ipp.encode())) == 1, "a table in quarantine, for longer"
+    assert_sound(site)
     states = ends(site)
     assert {
         states[f"lot/{path}"]

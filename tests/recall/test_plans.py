@@ -34,7 +34,7 @@ PLAN = Plan(
         Copies("public/v1", "rewrite", 2),
         Copies("reports", "rewrite", 1, "arvel/d0001"),
     ),
-    (("drop", 0), ("backups", 30), ("hdh", 0), ("host", 1), ("public", 0), ("locked", 2), ("unread", 4)),
+    (("drop", 0), ("backups", 30), ("hdh", 0), ("host", 1), ("public", 0), ("locked", 2), ("pixels", 1), ("unread", 4)),
 )
 
 

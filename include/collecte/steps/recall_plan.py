@@ -181,8 +181,25 @@ class _Planner:
             yield "host", len({copies.place.split("/")[1] for copies in places if copies.place.startswith("host/")})
         if "public" in met:
             yield "public", 0
+        if same := self._same_pixels():
+            yield "pixels", same
         if self._recall.scope == "subject" and (unread := nobody_tells(self._connection, self._recall.centre_id)):
             yield "unread", unread
+
+    def _same_pixels(self) -> int:
+        """How many accepted files that stay show the same pixels as one that goes: a patient under two identifiers, or
+        at two centres. Whose they are only a person can tell.
+        """
+        from collecte.facts import open_facts  # pandas and DuckDB, which other steps need not load
+
+        with open_facts(self._site.curated, self._recall.challenge_id) as facts:
+            facts.execute("CREATE TEMP TABLE going AS SELECT unnest(?) AS file_id", [list(self._of.whole)])
+            facts.execute(
+                "SELECT count(*) FROM facts WHERE file_id NOT IN (FROM going) AND pixel_sha256 IN "
+                "(SELECT pixel_sha256 FROM facts WHERE file_id IN (FROM going) AND pixel_sha256 IS NOT NULL)"
+            )
+            found = facts.fetchone()
+        return int(found[0]) if found else 0
 
 
 def destinations_of(connection: Connection, package: PackageRow) -> list[str]:
