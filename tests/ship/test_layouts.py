@@ -86,6 +86,13 @@ def test_a_release_without_a_test_set_or_with_its_label_shown_is_told(release: R
     assert "the test set is empty" in list(PLAIN.validate(release))
 
 
+def test_a_file_that_is_gone_is_named(release: Release) -> None:
+    (release.folder / "train/files/case-aa/1.dcm").unlink()
+
+    with pytest.raises(NeedsPerson, match=r"train/files/case-aa/1.dcm is missing in the release"):
+        list(PLAIN.lay_out(release))
+
+
 def test_limits_that_are_exceeded_are_told_with_the_first_file() -> None:
     files = [HostFile("a/long/name", size=10), HostFile("b", size=5), HostFile("c", size=1)]
 
@@ -116,7 +123,7 @@ class ZippedCases:
             for case in release.cases(part):
                 yield HostFile(f"{part}/{case}.zip")
         path = "train/labels.csv"
-        yield HostFile("labels.csv", path, (release.folder / path).stat().st_size, dict(release.files())[path])
+        yield HostFile("labels.csv", path, release.size(path), dict(release.files())[path])
 
     def make(self, release: Release, key: str, into: Path) -> Path:
         target = into / key

@@ -34,7 +34,6 @@ from collecte.steps.host_way import (
     begin_again,
     destinations_of,
     item_of,
-    leaf_of,
     leaves_of,
     require_allowed,
     require_same_digest,
@@ -150,7 +149,7 @@ def withdraw(site: ChallengeSite, label: str, destination: str, paths: Iterable[
     sent before, and removing waits for nobody. Nothing is sent to where nothing was; a shipment that was not complete
     stays so, and :func:`plan_host` goes on with it once the new digest is approved.
 
-    The counts: ``removed`` (versions), ``locked`` (versions that stay, hidden, under a lock), ``files`` sent anew.
+    The counts: ``removed`` (objects), ``locked`` (versions that stay, hidden, under a lock), ``files`` sent anew.
 
     Raises:
         NeedsPerson: what was removed is still there, or is still in the release; the destination refuses us.
@@ -160,37 +159,49 @@ def withdraw(site: ChallengeSite, label: str, destination: str, paths: Iterable[
     with site.catalogue.read() as connection:
         sent = [one for one in shipments_of_package(connection, way.package.id) if one.destination == destination]
         earlier = [one for one in sent if one.digest != way.package.digest]
-        held = {r.key: r for one in sent for r in package_receipts(connection, one.id)}
+        proved = {r.key: r for one in earlier for r in package_receipts(connection, one.id)}
+        again = {r.key: r for one in sent if one not in earlier for r in package_receipts(connection, one.id)}
     if not earlier:
         return {"removed": 0, "locked": 0, "files": 0}
     job = begin(site.catalogue, site.challenge.id, way.job("withdraw", len(earlier)))
     if isinstance(job, dict):
         return job
-    with tempfile.TemporaryDirectory() as folder:
-        items = {way.key(file): (file, item_of(way, file, Path(folder))) for file in way.layout.lay_out(way.release)}
-    if still := sorted({file.path for file, _ in items.values() if file.path}.intersection(paths)):
+    files, sums = _laid_out(way)
+    if still := sorted({file.path for file in files.values() if file.path}.intersection(paths)):
         raise NeedsPerson(f"{still[0]} is still in {way.package.about}.", "make the release anew without it first.")
-    same = {key for key, (_, item) in items.items() if key in held and held[key].sha256 == item.sha256}
-    kept, removed = _clear(site, way, held, same)
+    held = {**proved, **again}  # again: what a killed attempt has sent
+    kept, removed = _clear(site, way, held, {key for key in sums if key in held and held[key].sha256 == sums[key]})
+    unchanged = {key for key, one in proved.items() if sums.get(key) == one.sha256}
+    gone = [one for key, one in proved.items() if key not in unchanged]
+    counts = {"removed": len(gone), "locked": sum(one.locked for one in removed), "files": 0}
+    fresh: list[PackageReceipt] = []
     with job.progress() as connection:
         shipment = ensure_package_shipment(connection, way.package, destination)
         add_package_receipts(connection, shipment, [held[key] for key in kept])
-    counts = {"removed": sum(one.versions for one in removed), "locked": sum(one.locked for one in removed), "files": 0}
-    leaves = [leaf_of(one.key, held[one.key].sha256) for one in removed if one.key in held]
     if any(one.done_at for one in earlier):
-        receipts = send(site, way, job, shipment, [file for key, (file, _) in items.items() if key not in kept])
+        fresh = send(site, way, job, shipment, [file for key, file in files.items() if key not in kept])
         with job.progress() as connection:
-            add_package_receipts(connection, shipment, receipts)
-        receipts.append(send_manifest(site, way, shipment))
-        counts["files"] = len(receipts)
-        leaves += leaves_of(receipts)
-    with job.finish(counts, leaves) as connection:
+            add_package_receipts(connection, shipment, fresh)
+        fresh += [again[key] for key in sorted(kept - unchanged) if key in again]
+        fresh.append(send_manifest(site, way, shipment))
+        counts["files"] = len(fresh)
+    with job.finish(counts, [*leaves_of(gone), *leaves_of(fresh)]) as connection:
         require_same_digest(connection, way)
-        if counts["files"]:
-            add_package_receipts(connection, shipment, receipts)
+        add_package_receipts(connection, shipment, fresh)
+        if fresh:
             close_package_shipment(connection, shipment)
         forget_package_receipts(connection, [one.id for one in earlier])
     return counts
+
+
+def _laid_out(way: Way) -> tuple[dict[str, HostFile], dict[str, str]]:
+    """Every file of a release at its destination, and its SHA-256 (hex), by key."""
+    files, sums = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        for file in way.layout.lay_out(way.release):
+            files[way.key(file)] = file
+            sums[way.key(file)] = item_of(way, file, Path(folder)).sha256
+    return files, sums
 
 
 def _clear(

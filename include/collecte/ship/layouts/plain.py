@@ -34,10 +34,9 @@ class Plain:
     def lay_out(self, release: Release) -> Iterator[HostFile]:
         """See :class:`~collecte.ship.layouts.types.Layout`."""
         for path, digest in release.files():
-            yield HostFile(path, path, (release.folder / path).stat().st_size, digest)
+            yield HostFile(path, path, release.size(path), digest)
         for name in (SUMS_NAME, SIGNATURE_NAME):
-            signed = release.folder / name
-            yield HostFile(f"signed/{name}", name, signed.stat().st_size, sha256_of(signed))
+            yield HostFile(f"signed/{name}", name, release.size(name), sha256_of(release.folder / name))
         for name in (*_PAGES, SAMPLE):
             yield HostFile(name)
 

@@ -40,6 +40,17 @@ class Release:
                 digest, _, path = line.rstrip("\n").partition("  ")
                 yield path, digest
 
+    def size(self, path: str) -> int:
+        """The size (bytes) of one of its files.
+
+        Raises:
+            NeedsPerson: it is not there.
+        """
+        try:
+            return (self.folder / path).stat().st_size
+        except FileNotFoundError:
+            raise NeedsPerson(f"{path} is missing in the release.", "put its folder back from the backup.") from None
+
     def rows(self, path: str) -> Iterator[dict[str, str]]:
         """The rows of one of its CSV files, such as ``files.csv`` or ``train/labels.csv``."""
         with (self.folder / path).open(encoding="utf-8", newline="") as text:
