@@ -99,9 +99,13 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 def _world(running: ExitStack, s3: S3Server, folder: Path, keys: Path, catalogue: str) -> World:
     folder.mkdir()
-    hdh, drop = (f"{name}-{os.urandom(6).hex()}" for name in ("hdh", "belcombe"))
-    s3.create_buckets(hdh, drop)
+    names = ("hdh", "belcombe", "host", "open")
+    hdh, drop, host, public = buckets = [f"{name}-{os.urandom(6).hex()}" for name in names]
+    s3.create_buckets(*buckets)
     connections = {
+        "demo_open_s3": _aws(s3),
+        "demo_host_s3": _aws(s3),
+        "demo_host_sftp": _sftp(running, folder, "host", "challenge"),
         "demo_s3_belcombe": _aws(s3),
         "demo_hdh": _aws(s3),
         "demo_sftp_arvel": _sftp(running, folder, "arvel"),
@@ -112,6 +116,7 @@ def _world(running: ExitStack, s3: S3Server, folder: Path, keys: Path, catalogue
     challenges.mkdir()
     text = (HOME / "include" / "challenges" / "demo.yaml").read_text("utf-8")
     text = text.replace("path: hdh-demo", f"path: {hdh}").replace("path: belcombe/depot", f"path: {drop}/depot")
+    text = text.replace("path: host-demo", f"path: {host}").replace("path: open-demo", f"path: {public}")
     (challenges / "demo.yaml").write_text(text, "utf-8")
     environment = {
         "COLLECTE_CATALOGUE": catalogue,
@@ -134,9 +139,9 @@ def _aws(s3: S3Server) -> dict[str, object]:
     return {"conn_type": "aws", "login": s3.access_key, "password": s3.secret_key, "extra": extra}
 
 
-def _sftp(running: ExitStack, folder: Path, centre: str) -> dict[str, object]:
+def _sftp(running: ExitStack, folder: Path, centre: str, shows: str = "depot") -> dict[str, object]:
     root = folder / "sftp" / centre
-    (root / "depot").mkdir(parents=True)
+    (root / shows).mkdir(parents=True)
     server = running.enter_context(servers.sftp_server(root, folder / f"{centre}.state", user=centre, password="drop"))
     return {
         "conn_type": "sftp",

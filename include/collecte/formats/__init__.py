@@ -37,12 +37,15 @@ class Context:
 class Rekeyer:
     """The replacements of ids of ours by others: of a pseudonym, of a UID of ours, of another reference of ours (an
     accession number), and of the output name of a file (None where what it names is not in the new set).
+    ``characteristics``: whether a file's header keeps the patient's age, sex, size and weight; they are emptied where
+    tables tell them coarser.
     """
 
     subject: Callable[[str], str]
     uid: Callable[[str], str]
     reference: Callable[[str], str]
     name: Callable[[str], str | None] = nowhere
+    characteristics: bool = True
 
 
 class Format(Protocol):

@@ -50,9 +50,8 @@ class ChallengeSite:
 
     def hidden(self, package: PackageRow) -> Path:
         """Where what stays hidden of a package lies. SECRET."""
-        return (
-            self.vault / self.challenge.id / (package.label if package.kind == "release" else f"open-{package.label}")
-        )
+        own = self.vault / self.challenge.id
+        return (own if package.kind == "release" else own / package.kind) / package.label
 
     def reported(self) -> Path:
         """The folder of the challenge's own reports: homogeneity, certificates, recalls."""

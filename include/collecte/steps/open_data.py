@@ -249,7 +249,7 @@ def _read_tables(
     site: ChallengeSite, release: PackageRow, ids: ReleaseIds, steps: Iterable[Step], rows: Scratch
 ) -> None:
     cut = {step.column: _cut(step) for step in steps if step.band}
-    dropped = {step.column for step in steps if step.band is None}
+    dropped = {step.column for step in steps if step.band is None} | _free_texts(site)
     for path in sorted(site.folder(release).glob("*/tables/*.csv")):
         with rekeyed_rows(path, _rekeyer(ids), site.challenge.kinds.table, "case") as (header, lines):
             kept = [i for i, column in enumerate(header) if column not in dropped | {"case"}]
@@ -259,12 +259,19 @@ def _read_tables(
             rows.add_rows(path.stem, [header[i] for i in kept], found)
 
 
+def _free_texts(site: ChallengeSite) -> set[str]:
+    """Columns of free text: nobody can say of them how many persons share what they tell."""
+    table = site.challenge.kinds.table
+    return {column.names[0] for column in table.columns if column.action == "text"} if table else set()
+
+
 def _cut(step: Step) -> Callable[[str], str]:
     return lambda cell: str(banded(cell, step.band or 1.0)) if cell else ""
 
 
 def _rekeyer(ids: ReleaseIds) -> Rekeyer:
-    return Rekeyer(ids.case, ids.uid, ids.reference, lambda name: _new_name(ids, name))
+    """Headers keep nothing of a patient's characteristics: the tables tell them, as coarse as was decided."""
+    return Rekeyer(ids.case, ids.uid, ids.reference, lambda name: _new_name(ids, name), characteristics=False)
 
 
 def _new_name(ids: ReleaseIds, name: str) -> str:

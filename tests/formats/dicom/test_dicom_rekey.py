@@ -58,6 +58,17 @@ def test_all_else_stays_as_it_was(make: Maker, tmp_path: Path) -> None:
     assert after.SOPClassUID == before.SOPClassUID
 
 
+def test_what_tables_tell_coarser_the_header_does_not_tell_at_all(make: Maker, tmp_path: Path) -> None:
+    image = dcmread(str(get_testdata_file("CT_small.dcm", download=False)))
+    image.PatientAge, image.PatientSex, image.PatientSize, image.PatientWeight = "045Y", "F", "1.61", "58"
+    safe = make(image).target
+    assert dcmread(safe).PatientAge == "045Y"
+    ids = ReleaseIds(b"s" * 32)
+    dicom.rekey(safe, tmp_path / "open.dcm", Rekeyer(ids.case, ids.uid, ids.reference, characteristics=False))
+    after = dcmread(tmp_path / "open.dcm")
+    assert not any((after.PatientAge, after.PatientSex, after.PatientSize, after.PatientWeight))
+
+
 def test_references_lead_where_they_led(make: Maker, tmp_path: Path) -> None:
     image = dcmread(str(get_testdata_file("CT_small.dcm", download=False)))
     reference = Dataset()

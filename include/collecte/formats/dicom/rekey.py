@@ -23,6 +23,8 @@ from collecte.formats.dicom._wall import Refusal
 from collecte.records import Safe
 
 _SOP_INSTANCE_UID = 0x00080018
+#: PatientSex, PatientAge, PatientSize, PatientWeight.
+_CHARACTERISTICS = frozenset({0x00100040, 0x00101010, 0x00101020, 0x00101030})
 
 
 def rekey(source: Path, target: Path, rekeyer: Rekeyer) -> Safe:
@@ -78,6 +80,8 @@ def _element(data: bytes, element: Element, encoding: Encoding, rekeyer: Rekeyer
         items = (_rekeyed(data, item.elements, item.encoding, rekeyer, counts) for item in element.items)
         return write_element(element.tag, "SQ", b"".join(write_item(item, encoding) for item in items), encoding)
     vr = element.vr or vr_of(element.tag)
+    if element.tag in _CHARACTERISTICS and not rekeyer.characteristics:
+        return write_element(element.tag, vr, b"", encoding)
     raw = data[element.value : element.end]
     value = raw
     if vr == "UI":
