@@ -26,7 +26,8 @@ from collecte.catalogue import (
     superseded_by,
 )
 from collecte.catalogue.figures import files_by_id
-from collecte.catalogue.recalls import drop_subject, refused_digests, unfiled_subjects
+from collecte.catalogue.recalled import drop_subject, unfiled_subjects
+from collecte.catalogue.recalls import refused_digests
 from collecte.errors import Bug, NeedsPerson, Retry
 from collecte.receive import Candidate, corrections, object_held_back, of_older
 from collecte.records import State

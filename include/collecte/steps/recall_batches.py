@@ -9,18 +9,9 @@ from sqlalchemy import Connection
 
 from collecte.catalogue import DeliveryRow, Moves, anchor, begin, ensure_shipment, record
 from collecte.catalogue.audit import LEAF_BYTES
-from collecte.catalogue.recalls import (
-    RecallRow,
-    close_anew,
-    delivery_by_id,
-    document_keys,
-    forget_receipts,
-    held_names,
-    located,
-    receipts_of_files,
-)
+from collecte.catalogue.recalled import close_anew, document_keys, forget_receipts, receipts_of_files
+from collecte.catalogue.recalls import RecallRow, delivery_by_id, held_names, located
 from collecte.errors import NeedsPerson
-from collecte.facts import drop_facts
 from collecte.package import SUMS_NAME, sha256_of
 from collecte.recall import Plan, numbers_of, without_rows
 from collecte.records import Safe
@@ -133,6 +124,8 @@ def _clear_curated(site: ChallengeSite, connection: Connection, plan: Plan, batc
 
 def _drop_facts(site: ChallengeSite, batch: _Batch) -> None:
     """Take the rows of these files out of the facts, in curated and in landing."""
+    from collecte.facts import drop_facts  # pandas and Arrow, which most steps need not load
+
     received = site.landing / site.challenge.id / batch.centre / batch.row.label / "facts"
     for folder in (site.facts(batch.centre, batch.row), received):
         if folder.is_dir():

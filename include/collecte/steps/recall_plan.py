@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from collecte.catalogue import PackageRow, archives_of, package_files, packages_with, shipments_of_package
+from collecte.catalogue.recalled import document_keys, identifiers_of_subject, receipts_of_files
 from collecte.catalogue.recalls import (
     Located,
     RecallRow,
@@ -15,13 +16,10 @@ from collecte.catalogue.recalls import (
     also_about_others,
     archives_of_nothing_else,
     delivery_label,
-    document_keys,
     files_named,
-    identifiers_of_subject,
     located,
     nobody_tells,
     pseudonym_of,
-    receipts_of_files,
     same_bytes_as,
 )
 from collecte.recall import Action, Copies, Plan, needles, ranges, rows_about

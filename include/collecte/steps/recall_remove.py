@@ -24,19 +24,8 @@ from collecte.catalogue import (
     record,
 )
 from collecte.catalogue.audit import LEAF_BYTES
-from collecte.catalogue.recalls import (
-    Located,
-    RecallRow,
-    being_made,
-    drop_identifiers,
-    drop_subject,
-    forget_links,
-    located,
-    pseudonym_of,
-    recall_state,
-    refuse,
-    shipping,
-)
+from collecte.catalogue.recalled import being_made, drop_identifiers, drop_subject, forget_links, shipping
+from collecte.catalogue.recalls import Located, RecallRow, located, pseudonym_of, recall_state, refuse
 from collecte.errors import NeedsPerson, Retry
 from collecte.findings import Finding
 from collecte.recall import Plan, numbers_of, ranges
