@@ -32,8 +32,9 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def log_in(page: Page, stack: Stack) -> None:
-    """Fill in the form that Airflow shows before anything else."""
-    page.fill("input[name=username]", stack.user)
-    page.fill("input[name=password]", stack.password)
+def log_in(page: Page, stack: Stack, login: str | None = None) -> None:
+    """Fill in the form that Airflow shows before anything else; as the engineer, or as another of the stack's users."""
+    user = login or stack.user
+    page.fill("input[name=username]", user)
+    page.fill("input[name=password]", stack.passwords[user])
     page.click("button[type=submit]")

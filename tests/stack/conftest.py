@@ -16,7 +16,7 @@ import pytest
 
 from demo import stack
 from demo.stack import Stack
-from tests.stack import faults, watching
+from tests.stack import faults, votes, watching
 from tests.stack.faults import World
 
 HOME = Path(__file__).resolve().parents[2]
@@ -63,6 +63,7 @@ def challenges(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "demo.yaml").write_text(re.sub(r'(?<=schedule: )"[^"]*"', f'"{far}"', text), "utf-8")
     (folder / "broken.yaml").write_text("id: broken\nsociety: 7\n", "utf-8")
     (folder / "guet.yaml").write_text(watching.challenge_file(), "utf-8")
+    (folder / f"{votes.CHALLENGE}.yaml").write_text(votes.challenge_file(), "utf-8")
     for challenge, centre in faults.DROPS:
         (folder / f"{challenge}.yaml").write_text(faults.challenge_file(challenge, centre), "utf-8")
     return folder
