@@ -4,12 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from collecte.challenge import QuasiIdentifier
 from collecte.disclosure.measure import Risk, measure
 from collecte.findings import Finding
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Step:
 class Generalised:
     """The coarser frame, what was done to each column, and the risk before and after."""
 
-    frame: pd.DataFrame
+    frame: "pd.DataFrame"
     steps: tuple[Step, ...]
     before: Risk
     after: Risk
@@ -55,7 +57,7 @@ class Generalised:
         return (Finding("DISCLOSURE-GENERALISED", values={"k": after.k}),) if coarser else ()
 
 
-def generalise(frame: pd.DataFrame, rules: Sequence[QuasiIdentifier], k: int) -> Generalised:
+def generalise(frame: "pd.DataFrame", rules: Sequence[QuasiIdentifier], k: int) -> Generalised:
     """The least coarse frame in which at least ``k`` subjects share each combination; one row a subject.
 
     All combinations of the columns' bands are tried, those that lose least first: fewest columns dropped, then the
@@ -84,7 +86,9 @@ def _loss(steps: tuple[Step, ...]) -> tuple[int, int, float]:
     return dropped, banded, sum(step.band or 0.0 for step in steps)
 
 
-def _applied(frame: pd.DataFrame, steps: Sequence[Step]) -> pd.DataFrame:
+def _applied(frame: "pd.DataFrame", steps: Sequence[Step]) -> "pd.DataFrame":
+    import pandas as pd  # a tenth of a second that most steps need not pay
+
     coarser = frame.copy()
     for step in steps:
         if step.band is None:
@@ -97,7 +101,7 @@ def _applied(frame: pd.DataFrame, steps: Sequence[Step]) -> pd.DataFrame:
 
 def banded(value: object, band: float) -> object:
     """The band of a number, ``[30, 35)``; what is no number stays (a capped age, ``90+``), as does what is absent."""
-    if value is None or value is pd.NA:
+    if value is None:
         return value
     try:
         number = float(str(value).replace(",", "."))

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from collecte.findings import Finding
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Stands for an absent value: those without share one class.
 _ABSENT = "—"
@@ -39,7 +41,7 @@ class Risk:
         return ()
 
 
-def measure(frame: pd.DataFrame, quasi: Sequence[str], k: int) -> Risk:
+def measure(frame: "pd.DataFrame", quasi: Sequence[str], k: int) -> Risk:
     """The risk of a frame of one row a subject, over its columns ``quasi``; ``k``: the wanted size of a class.
 
     Columns that the frame lacks tell nothing. Without quasi-identifiers all subjects are one class.

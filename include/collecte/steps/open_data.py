@@ -31,9 +31,7 @@ from collecte.challenge import OpenData
 from collecte.disclosure import Generalised, Step
 from collecte.disclosure.generalise import banded
 from collecte.errors import NeedsPerson
-from collecte.facts import open_facts
 from collecte.formats import Rekeyer
-from collecte.formats.registry import FORMATS
 from collecte.formats.table import rekeyed_rows
 from collecte.gates import refusals
 from collecte.opendata import Contents, TableInfo
@@ -202,6 +200,8 @@ def _write_files(
     site: ChallengeSite, release: PackageRow, ids: ReleaseIds, folder: Path, rows: Scratch, job: Job
 ) -> None:
     """Every image of the release under the package's ids."""
+    from collecte.formats.registry import FORMATS  # pydicom, which most steps need not load
+
     with site.catalogue.read() as connection:
         origin = {file.path: file.file_id for file in package_files(connection, release.id)}
     source = site.folder(release)
@@ -335,6 +335,8 @@ def _is_of(site: ChallengeSite, package: PackageRow, release: PackageRow) -> boo
 
 def _figures(site: ChallengeSite, ids: list[int]) -> list[tuple[str, str, int]]:
     """How many images of each modality."""
+    from collecte.facts import open_facts  # pandas, Arrow and DuckDB, which most steps need not load
+
     facts = open_facts(site.curated, site.challenge.id)
     try:
         found = facts.execute(

@@ -15,10 +15,8 @@ from collecte.catalogue import (
 )
 from collecte.challenge import ReleaseRules
 from collecte.errors import NeedsPerson
-from collecte.facts import open_facts
 from collecte.findings import Finding
 from collecte.formats import Rekeyer
-from collecte.formats.registry import FORMATS
 from collecte.formats.table import rekeyed_rows
 from collecte.package import sha256_of
 from collecte.pseudonym import ReleaseIds
@@ -119,6 +117,8 @@ def released(files: Iterable[AcceptedFile], state: HomogeneityState) -> Iterator
 
 def links_of(site: ChallengeSite, state: HomogeneityState) -> Links:
     """Whose the accepted files are, and who is linked by an object or by the same pixels."""
+    from collecte.facts import open_facts  # pandas, Arrow and DuckDB, which most steps need not load
+
     centres: dict[str, str] = {}
     objects: dict[int, set[str]] = defaultdict(set)
     tables, nobody = [], 0
@@ -196,6 +196,8 @@ def copier(ids: ReleaseIds) -> Callable[[Source, Path], None]:
     Raises:
         NeedsPerson: it is no longer what was accepted.
     """
+    from collecte.formats.registry import FORMATS  # pydicom, which most steps need not load
+
     names = rekeyer(ids)
 
     def copy(source: Source, target: Path) -> None:

@@ -15,7 +15,6 @@ from collecte.catalogue import Job, PackageFile, PackageRow
 from collecte.challenge import ReleaseRules
 from collecte.errors import CollecteError, NeedsPerson
 from collecte.findings import Finding
-from collecte.formats.registry import FORMATS
 from collecte.keys import Keys
 from collecte.package import digest_of, sha256_of
 from collecte.release import (
@@ -137,6 +136,8 @@ def make(site: ChallengeSite, package: PackageRow, plan: Plan, job: Job) -> Made
     Raises:
         NeedsPerson: something crosses from one part into another, or the tree does not verify.
     """
+    from collecte.formats.registry import FORMATS  # pydicom, which most steps need not load
+
     final = site.folder(package)
     folder = take_over(final, job.attempt)
     hidden = site.hidden(package)
