@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pydicom
@@ -102,7 +103,7 @@ def _nothing_identifies(world: World, found: Mapping[str, Mapping[str, object]])
     zones = [world.folder / zone for zone in ("curated", "release", "vault", "open", "reports", "sftp/host")]
     database = [*world.folder.glob("catalogue.db*"), world.folder / "said.log"]
     places = [*contents([*zones, *database]), *_places(found), ("the assignment", [repr(found["vault"]).encode()])]
-    assert len(places) > 400
+    assert len(places) > 300
     assert sorted(search(planted, places)) == []
     assigned = found["vault"]["assignment"]
     assert isinstance(assigned, list)
@@ -198,6 +199,7 @@ def _buckets(site: ChallengeSite) -> dict[str, Mapping[str, object]]:
     hosts = [host.place for host in steps.destinations_of(site) if "s3" in host.place.connection]
     for place in (site.challenge.hdh, public.place, *hosts):
         with open_destination(site.connect(place.connection), place.path) as destination:
+            destination.sweep_probes(timedelta(0))  # what a killed probe left, as a night does at the HDH
             found[place.connection] = {key: destination.read(key) for key in destination.list_keys()}
     return found
 

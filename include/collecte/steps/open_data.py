@@ -120,6 +120,7 @@ def remake_open(
     if not _is_of(site, package, release):
         job = begin(site.catalogue, site.challenge.id, f"{package.about}/remake/{str(release.digest)[:16]}")
         counts = job if isinstance(job, dict) else _make(site, package, release, job)
+    drop_replaced(site.folder(package))  # one killed after its job was done left it there, with what was recalled
     with site.catalogue.read() as connection:
         sent = shipments_of_package(connection, package.id)
     if sent:
