@@ -1,7 +1,7 @@
 """``make screenshots``: the pictures of README and docs, taken of the demonstration that runs (``make demo``).
 
-Airflow's list of DAGs, a run's grid, a failed task's page, the coordinator's report, a centre's feedback: PNG files in
-``docs/images/``. One failed task is made on purpose: a shipment that somebody starts without saying of what. It needs
+The page *Collecte*, Airflow's list of DAGs, a run's grid, a failed task's page, the coordinator's report, a centre's
+feedback: PNG files in ``docs/images/``. One failed task is made on purpose: a shipment that somebody starts without saying of what. It needs
 Chromium, which no wheel carries.
 """
 
@@ -47,6 +47,7 @@ def take(stack: Stack, folder: Path) -> list[Path]:
         log_in(page, stack)
         page.get_by_text("Dags").first.wait_for()
         return [
+            _shot(page, folder / "board.png", f"{stack.url}/plugin/collecte", "Collecte"),
             _shot(page, folder / "dags.png", f"{stack.url}/dags", "Collect · Demonstration"),
             _shot(page, folder / "run.png", f"{stack.url}{_run(collected)}", "make_safe"),
             _shot(page, folder / "failed-task.png", _what_to_press(stack, failed), "What to press"),

@@ -101,8 +101,8 @@ def _link(board: dict[str, Any], folder: Path, root: str, session: Session) -> N
             "recalls": runs.newest("recall"),
         }
         for name, stage, about, shown in (
-            ("releases", "release", "certificate", "board.certificate"),
-            ("open", "open_data", "open", "board.landing"),
+            ("releases", "release", "certificate", "certificate"),
+            ("open", "open_data", "open", "landing"),
         ):
             for one in own[name]:
                 page_of = report(challenge, OWN, f"{about}-{one['label']}.html")

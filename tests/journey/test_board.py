@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from collecte import steps
-from collecte.catalogue import keep_verdict
+from collecte.catalogue import keep_verdict, new_package
 from collecte.catalogue.decisions import decide, new_decision
 from collecte.steps.board import BOARD
 from demo.deliveries import MARCHEMALLE
@@ -50,3 +50,16 @@ def test_a_red_verdict_waits_until_a_coordinator_has_decided(world: World) -> No
             decide(connection, "demo", decision)
         steps.write_board("demo", world.settings)
         assert read(world)["homogeneity"]["decided"] == shown
+
+
+def test_the_landing_page_of_a_package_is_laid_beside_the_board(world: World) -> None:
+    site = world.challenge_site
+    with site.catalogue.transaction() as connection:
+        package = new_package(connection, "demo", "open", "b" * 64)
+    site.folder(package).mkdir(parents=True)
+    (site.folder(package) / "index.html").write_text("<p>landing</p>", "utf-8")
+
+    steps.write_board("demo", world.settings)
+
+    assert (site.reported() / "open-v1.html").read_text("utf-8") == "<p>landing</p>"
+    assert [one["label"] for one in read(world)["open"]] == ["v1"]
