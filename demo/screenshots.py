@@ -1,8 +1,8 @@
 """``make screenshots``: the pictures of README and docs, taken of the demonstration that runs (``make demo``).
 
 The page *Collecte*, Airflow's list of DAGs, a run's grid, a failed task's page, the coordinator's report, a centre's
-feedback: PNG files in ``docs/images/``. One failed task is made on purpose: a shipment that somebody starts without saying of what. It needs
-Chromium, which no wheel carries.
+feedback: PNG files in ``docs/images/``. One failed task is made on purpose: a shipment that somebody starts without
+saying of what. It needs Chromium, which no wheel carries.
 """
 
 import argparse
