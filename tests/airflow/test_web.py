@@ -202,8 +202,17 @@ BOARD = {
         for centre in ("arvel", "corvane")
     ],
     "homogeneity": {"verdict": "red", "decided": "", "at": "2027-01-01T10:00:00+00:00"},
-    "releases": [],
-    "open": [],
+    "releases": [
+        {
+            "label": "v1",
+            "state": "frozen",
+            "remade": True,
+            "answers": {"coordinator": "approve"},
+            "asked": ["coordinator", "data_protection_officer"],
+            "hosts": [{"id": "host-s3", "done": True, "receipts": 12}],
+        }
+    ],
+    "open": [{"label": "v2", "state": "making", "remade": False, "answers": {}, "asked": [], "hosts": []}],
     "recalls": {"pending": 1, "all": 1},
 }
 
@@ -214,6 +223,7 @@ def own(folder: Path) -> Path:
     own = folder.parents[1] / "_challenge"
     own.mkdir()
     (own / "board.json").write_text(json.dumps(BOARD), "utf-8")
+    (own / "certificate-v1.html").write_text("<p>certificate</p>", "utf-8")
     (own / "homogeneity.html").write_text("<p>homogeneity</p>", "utf-8")
     return own
 
@@ -265,6 +275,9 @@ def test_each_figure_of_the_board_leads_to_its_run_or_report(
         "released": "/dags/release__demo",
     }
     assert "/collecte/reports/demo/_challenge/homogeneity.html" in answer.text
+    assert '<a href="/collecte/reports/demo/_challenge/certificate-v1.html">certificat</a>' in answer.text
+    assert "coordination\u00a0: approuvé · protection des données\u00a0: réponse attendue" in html.unescape(answer.text)
+    assert "host-s3\u00a0: tout est arrivé, preuve à l'appui (12 accusés de réception)" in html.unescape(answer.text)
     assert answer.text.index("Promis<") < answer.text.index("Promised<")
 
 
