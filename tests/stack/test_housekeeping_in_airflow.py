@@ -26,7 +26,12 @@ def test_a_night_looks_at_every_challenge_and_logs_the_head_of_its_audit_chain(
 
     assert not said, "\n\n".join(said)
     assert run.state == "success"
-    assert {task["rendered_map_index"] for task in tasks if task["task_id"] == "purge"} == {"demo", "guet", *worlds}
+    assert {task["rendered_map_index"] for task in tasks if task["task_id"] == "purge"} == {
+        "demo",
+        "guet",
+        "votes",
+        *worlds,
+    }
     assert set(logs) == {"purge", "uploads", "fixity", "audit", "watch", "space"}
     assert "demo/arvel: 0 expired, 0 files" in logs["purge"]
     assert "head " in logs["audit"]
