@@ -7,9 +7,11 @@ from typing import Any
 
 import httpx
 
+from collecte_airflow import ids
 from demo.stack import Stack, StackError
 
 ENDED = ("success", "failed")
+_TASK_ENDED = ("success", "failed", "skipped", "upstream_failed")
 #: How often a locked database may answer, each time after its own waiting of seconds.
 _TRIES = 6
 
@@ -119,6 +121,24 @@ class Airflow:
         body = {"chosen_options": [option], "params_input": fields}
         return self._http.patch(f"/api/v2/{asked.path}/{asked.map_index}/hitlDetails", json=body).status_code
 
+    def settle(self, asked: Asked, option: str, patience_s: float = 240, **fields: Any) -> str:
+        """Answer a question until its task has ended; the task's state then. Airflow 3.3.2 takes an answer that comes
+        within a second of the question for a fault of the process that asked: the task's next try asks again.
+
+        Raises:
+            StackError: it has not ended in time.
+        """
+        until = time.monotonic() + patience_s
+        index = f"/{asked.map_index}" if asked.map_index >= 0 else ""
+        while time.monotonic() < until:
+            task = self.get(f"{asked.path}{index}")
+            if task["state"] in _TASK_ENDED:
+                return str(task["state"])
+            if task["state"] == "awaiting_input":
+                self.answer(asked, option, **fields)
+            time.sleep(0.5)
+        raise StackError(f"{asked.dag_id} · {asked.task_id} has not taken {option} in {patience_s:.0f} s.")
+
     def tries(self, method: str, address: str, body: Any) -> int:
         """Ask the server for something; the HTTP status."""
         return self._http.request(method, address, json=body).status_code
@@ -167,10 +187,15 @@ class Airflow:
         return self.text(f"{path}?map_index={task['map_index']}")
 
     def keys_accepted(self, runs: Iterable[Run]) -> set[str]:
-        """The partition keys that these runs announced to the DAGs after them."""
-        known = {run.run_id for run in runs}
-        events = self.get("assets/events", limit=100)["asset_events"]
-        return {e["partition_key"] for e in events if e["source_run_id"] in known and e["partition_key"]}
+        """The partition keys that these collections announced to the DAGs after them. Read off their tasks: Airflow
+        3.3.2 lists no asset events at all while a run that one of them started is still queued.
+        """
+        found = set()
+        for run in runs:
+            _, _, centre = ids.read_dag_id(run.dag_id)
+            accepted = (task for task in self.tasks(run) if task["task_id"] == "accept" and task["state"] == "success")
+            found |= {ids.partition_key(str(centre), task["rendered_map_index"]) for task in accepted}
+        return found
 
     def wait_for_dags(self, wanted: Iterable[str], patience_s: float = 120) -> None:
         """Wait until Airflow has read these DAGs.

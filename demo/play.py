@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -17,9 +17,12 @@ from collecte.settings import Settings
 from collecte.steps import Site, open_site
 from collecte.transport import load_endpoint
 from collecte_airflow import ids
-from demo import deliveries, told
+from demo import cohort, deliveries, told
 from demo.airflow import Airflow, Run
+from demo.deliveries import Deposit
+from demo.line import places_to_look, play_line
 from demo.mail import mails
+from demo.search import contents, search
 from demo.stack import AIRFLOW, Stack, StackError
 from demo.verify import Check, verify
 
@@ -47,7 +50,12 @@ def play(stack: Stack, say: Callable[[str], None]) -> int:
     sent = mails(stack.state / "mails")
     ended = Check("every DAG run ended well", "; ".join(failed))
     checks = [ended, *verify(sites, laid, _places(stack)), *told.check_told(sites, laid, sent)]
-    _show(stack, runs, list(sites.values()), checks, sent)
+    say("the first act is verified; on to the line's end")
+    line = play_line(stack, settings, say)
+    checks += [*line.checks, _no_identifier(stack, laid)]
+    _show(stack, [*runs, *line.runs], list(sites.values()), checks, mails(stack.state / "mails"))
+    for path in places_to_look(line):
+        print(path)
     return 0 if all(check.passed for check in checks) else 1
 
 
@@ -97,8 +105,17 @@ def _places(stack: Stack) -> list[Path]:
     the coordinator reads, and every mail."""
     state = stack.state
     logs = [state / "logs" / f"{component}.log" for component in AIRFLOW]
-    folders = [state / name for name in ("airflow", "curated", "reports", "mails")]
+    zones = ("airflow", "curated", "release", "vault", "open", "reports", "mails", "sftp/host")
+    folders = [state / name for name in zones]
     return [*folders, *sorted(state.glob("catalogue.db*")), *logs]
+
+
+def _no_identifier(stack: Stack, laid: Mapping[str, Deposit]) -> Check:
+    """Once more, with all that the line's end has written, for those of both acts."""
+    words = sorted({*deliveries.planted(laid), *deliveries.planted(cohort.deposits())})
+    found = search(words, contents(_places(stack)))
+    what = f"{len(words)} planted identifiers stand in no release, vault, host, package, log or mail"
+    return Check(what, "; ".join(sorted(set(found))[:10]))
 
 
 def _show(

@@ -1,9 +1,9 @@
 """The local stack: an S3 server, SFTP servers and Airflow, as plain processes on 127.0.0.1.
 
-Everything lives under one *state folder* (``.collecte/demo``), so several stacks can run at once::
+Everything lives under one *state folder* (``.demo``), so several stacks can run at once::
 
     stack.json          ports and recorded sessions: what runs, and what `down` ends
-    env.sh              the settings as a shell reads them: `. .collecte/demo/env.sh` then `airflow …` or `collecte …`
+    env.sh              the settings as a shell reads them: `. .demo/env.sh` then `airflow …` or `collecte …`
     secrets.json        generated once: Airflow's keys, passwords of the demo's users and accounts
     connections.json    the connections, as Airflow's LocalFilesystemBackend and `collecte` read them
     keys/               the challenge's keys
@@ -114,8 +114,8 @@ class Stack:
 
 
 def state_folder() -> Path:
-    """``COLLECTE_DEMO_STATE``, or ``.collecte/demo`` in the checkout."""
-    return Path(os.environ.get("COLLECTE_DEMO_STATE") or HOME / ".collecte" / "demo").resolve()
+    """``COLLECTE_DEMO_STATE``, or ``.demo`` in the checkout."""
+    return Path(os.environ.get("COLLECTE_DEMO_STATE") or HOME / ".demo").resolve()
 
 
 @contextmanager
