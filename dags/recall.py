@@ -68,8 +68,11 @@ def recall(challenge: Challenge) -> DAG:
         def notify(number):
             return tell("Told", steps.notify_recall(whole(challenge.id), int(number), send_mail))
 
-        @step(trigger_rule=TriggerRule.ALL_SUCCESS)
-        def board():
+        hdh = ids.shipped_to_hdh(challenge.id)
+
+        @step(outlets=[hdh], trigger_rule=TriggerRule.ALL_SUCCESS)  # what is left is judged anew
+        def board(outlet_events=None):
+            outlet_events[hdh].add_partitions(f"recall/{challenge.id}")
             return steps.write_board(challenge.id)
 
         numbers = find()

@@ -6,6 +6,7 @@ answer. What nobody may do is tried as well, and must change nothing.
 
 import hashlib
 import io
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -88,6 +89,7 @@ def play_line(stack: Stack, settings: Settings, say: Callable[[str], None]) -> L
         _release(line, "v1", forge=True)
         _publish(line)
         _recall(line)
+        _decide(line)  # of what is left, nothing was decided yet
         _release(line, "v2", forge=False)
         _without_the_recalled(line, "v2")
     return line
@@ -118,6 +120,15 @@ def _runs_of_keys(line: Line, keys: set[str]) -> Sequence[Run]:
 
 def _decide_homogeneity(line: Line) -> None:
     """The gate turns red; the officer may not decide, the coordinator leaves the fact out."""
+    refused, reds = _decide(line)
+    line.check("another unit at one centre turns the gate red", "" if reds else "it was never red")
+    line.check("whom it was not asked of cannot decide (403)", "" if refused == {403} else f"{refused}")
+    decided = "table.height_cm" in steps.homogeneity_now(line.site).left_out_facts
+    line.check("the coordinator's decision opens the gate", "" if decided else "the fact was not left out")
+
+
+def _decide(line: Line) -> tuple[set[int], int]:
+    """Answer until the gate is open; what the officer's tries were answered with, and how often it was seen red."""
     refused, reds = set[int](), 0
     until = time.monotonic() + _PATIENCE_S
     while not (now := steps.homogeneity_now(line.site)).open or now.verdict is None:
@@ -133,10 +144,7 @@ def _decide_homogeneity(line: Line) -> None:
                 reason="Corvane mesure en mètres ; la taille n'entre pas dans cette version.",
             )
         time.sleep(1)
-    line.check("another unit at one centre turns the gate red", "" if reds else "it was never red")
-    line.check("whom it was not asked of cannot decide (403)", "" if refused == {403} else f"{refused}")
-    decided = "table.height_cm" in now.left_out_facts
-    line.check("the coordinator's decision opens the gate", "" if decided else "the fact was not left out")
+    return refused, reds
 
 
 def _release(line: Line, label: str, forge: bool) -> None:
@@ -187,9 +195,11 @@ def _publish(line: Line) -> None:
 def _croissant(folder: Path) -> str:
     import mlcroissant as mlc
 
+    logging.disable(logging.WARNING)  # it tells of every step
     dataset = mlc.Dataset(jsonld=str(folder / "croissant.json"))
     sets = [one.uuid for one in dataset.metadata.record_sets]
     counts = {name: sum(1 for _ in dataset.records(record_set=name)) for name in sets}
+    logging.disable(logging.NOTSET)
     return "" if counts and all(counts.values()) else f"records: {counts}"
 
 
