@@ -151,6 +151,8 @@ def _recalled(site: ChallengeSite, folder: Path, key: Path) -> None:
     assert {path.name for path in _paths(folder) if path.suffix == ".dcm"} < images
     assert steps.verify_public(site, "v1") == []
     assert steps.dry_run_open(site, "v1")["stray"] == 0
+    steps.remake_open(site, "v1", frozenset(), frozenset({gone.subject}))
+    assert steps.verify_public(site, "v1") == [], "done again, it took back what it had just published"
 
 
 def _paths(folder: Path) -> list[Path]:

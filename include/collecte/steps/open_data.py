@@ -41,9 +41,11 @@ from collecte.pseudonym import ReleaseIds
 from collecte.release import Scratch, Written, ensure_secret, read_assignment, release_name, scratch
 from collecte.steps.challenge_site import ChallengeSite
 from collecte.steps.decisions import require_approved
+from collecte.steps.host_way import leaves_of
 from collecte.steps.open_gate import generalised, open_gate, release_of, require_unchanged
 from collecte.steps.release_making import (
     at_work,
+    drop_remains,
     drop_replaced,
     put_in_place,
     rules_of,
@@ -89,6 +91,7 @@ def make_open(site: ChallengeSite, label: str) -> dict[str, int]:
     package = site.package("open", label)
     job = begin(site.catalogue, site.challenge.id, f"{package.about}/make")
     if isinstance(job, dict):
+        drop_remains(site, package)
         return job
     release = release_of(site, package)
     if found := refusals(open_gate(site, release.label)):
@@ -120,7 +123,7 @@ def remake_open(
     if not _is_of(site, package, release):
         job = begin(site.catalogue, site.challenge.id, f"{package.about}/remake/{str(release.digest)[:16]}")
         counts = job if isinstance(job, dict) else _make(site, package, release, job)
-    drop_replaced(site.folder(package))  # one killed after its job was done left it there, with what was recalled
+    drop_remains(site, site.package("open", label))
     with site.catalogue.read() as connection:
         sent = shipments_of_package(connection, package.id)
     if sent:
@@ -404,15 +407,25 @@ def _publish(site: ChallengeSite, package: PackageRow) -> dict[str, int]:
 
 def _publish_again(site: ChallengeSite, package: PackageRow) -> dict[str, int]:
     """Take back what is public of a package and no longer in it, or has other bytes now; then publish."""
-    publication = _publication(site, package)
-    way = publisher(_rules(site).publisher)
-    gone = _gone(site, package, publication.sums)
-    removed = list(way.withdraw(publication, gone))
-    counts = {"withdrawn": len(removed), "locked": sum(one.locked for one in removed)}
+    counts = _withdraw(site, package)
     return counts | {"published": _publish(site, package)["files"]}
 
 
-def _gone(site: ChallengeSite, package: PackageRow, sums: Mapping[str, str]) -> list[str]:
+def _withdraw(site: ChallengeSite, package: PackageRow) -> dict[str, int]:
+    """Once for each digest: done again after the new bytes are public, it would take those back."""
+    job = begin(site.catalogue, site.challenge.id, f"{package.about}/withdraw/{str(package.digest)[:16]}")
+    if isinstance(job, dict):
+        return job
+    publication = _publication(site, package)
+    gone = _gone(site, package, publication.sums)
+    removed = list(publisher(_rules(site).publisher).withdraw(publication, sorted(gone)))
+    counts = {"withdrawn": len(removed), "locked": sum(one.locked for one in removed)}
+    with job.finish(counts, leaves_of(gone.values())):
+        return counts
+
+
+def _gone(site: ChallengeSite, package: PackageRow, sums: Mapping[str, str]) -> dict[str, PackageReceipt]:
+    """What was made public of a package as it was, and is not as it is now, by path."""
     with site.catalogue.read() as connection:
         sent = [
             receipt
@@ -420,7 +433,7 @@ def _gone(site: ChallengeSite, package: PackageRow, sums: Mapping[str, str]) -> 
             if shipment.digest != package.digest
             for receipt in package_receipts(connection, shipment.id)
         ]
-    return sorted({one.path for one in sent if sums.get(one.path) != one.sha256})
+    return {one.path: one for one in sent if sums.get(one.path) != one.sha256}
 
 
 def _receipt(publication: Publication, stored: Stored) -> PackageReceipt:

@@ -40,6 +40,7 @@ from collecte.steps.release_making import (
     Plan,
     about,
     at_work,
+    drop_remains,
     drop_replaced,
     make,
     package_rows,
@@ -75,6 +76,7 @@ def freeze_release(site: ChallengeSite, label: str) -> dict[str, int]:
     package = site.package("release", label)
     job = begin(site.catalogue, site.challenge.id, f"{package.about}/freeze")
     if isinstance(job, dict):
+        drop_remains(site, package)
         return job
     final, hidden = site.folder(package), site.hidden(package)
     state = homogeneity_now(site)

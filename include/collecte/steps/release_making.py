@@ -193,6 +193,16 @@ def drop_replaced(final: Path) -> None:
     shutil.rmtree(_replaced(final), ignore_errors=True)
 
 
+def drop_remains(site: ChallengeSite, package: PackageRow) -> None:
+    """Remove what an attempt left that was killed after its job was done: scratch files, in which pseudonyms stand, and
+    the tree that was replaced, unless a later attempt is putting another one in place.
+    """
+    if stands(site, package):
+        drop_replaced(site.folder(package))
+    for left in site.hidden(package).glob("scratch.*"):
+        left.unlink(missing_ok=True)
+
+
 def reseal_vault(vault: str, challenge_id: str, keys: Keys) -> dict[str, int]:
     """Seal anew, under the active key, what the vault (a URL) holds of a challenge; how many files that were."""
     folder = zone_folder(vault, "COLLECTE_VAULT") / challenge_id
@@ -219,19 +229,22 @@ def require_unchanged(site: ChallengeSite, package: PackageRow) -> Path:
     Raises:
         NeedsPerson: it is not frozen, or its ``SHA256SUMS`` is another.
     """
-    folder = site.folder(package)
     if package.state != "frozen":
         raise NeedsPerson(f"{package.about} is not frozen.", "let its run end first.")
-    try:
-        same = digest_of(folder) == package.digest
-    except OSError:
-        same = False
-    if not same:
+    if not stands(site, package):
         raise NeedsPerson(
             f"SHA256SUMS of {package.about} is not what was frozen.",
             "put the folder back from its backup: it was changed after it was frozen.",
         )
-    return folder
+    return site.folder(package)
+
+
+def stands(site: ChallengeSite, package: PackageRow) -> bool:
+    """Whether the tree in a package's place is the one that was frozen, as its ``SHA256SUMS`` says."""
+    try:
+        return digest_of(site.folder(package)) == package.digest
+    except OSError:
+        return False
 
 
 @contextmanager

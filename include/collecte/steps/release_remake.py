@@ -16,7 +16,7 @@ from collecte.catalogue import (
 )
 from collecte.errors import NeedsPerson
 from collecte.findings import Finding
-from collecte.package import digest_of, sha256_of
+from collecte.package import sha256_of
 from collecte.pseudonym import ReleaseIds
 from collecte.records import State
 from collecte.release import Assigned, Scratch, Source, ensure_secret, read_assignment, scratch
@@ -25,10 +25,12 @@ from collecte.steps.release_freeze import TABLE, read_tables
 from collecte.steps.release_making import (
     Plan,
     at_work,
+    drop_remains,
     drop_replaced,
     make,
     package_rows,
     require_unchanged,
+    stands,
     tables_of,
 )
 from collecte.zones import place
@@ -54,8 +56,8 @@ def remake_release(
     secret = ensure_secret(site.keys, hidden)
     gone = {ReleaseIds(secret).case(subject) for subject in subjects}
     here = {one.case for one in read_assignment(site.keys, hidden)} | _cases(held)
-    if not (gone & here or without & {file.file_id for file in held}) and _is_frozen(final, package):
-        drop_replaced(final)
+    if not (gone & here or without & {file.file_id for file in held}) and stands(site, package):
+        drop_remains(site, package)
         return {"files_removed": 0, "cases_removed": 0}
     job = begin(site.catalogue, site.challenge.id, f"{package.about}/remake/{str(package.digest)[:16]}")
     if isinstance(job, dict):
@@ -79,10 +81,6 @@ def remake_release(
             freeze_package(connection, package, made.digest, package_rows(rows, tables, final))
         drop_replaced(final)
     return counts
-
-
-def _is_frozen(final: Path, package: PackageRow) -> bool:
-    return final.exists() and digest_of(final) == package.digest
 
 
 def _cases(held: list[PackageFile]) -> set[str]:
