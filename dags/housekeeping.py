@@ -11,6 +11,7 @@ every audit chain holds. Warnings in the logs of `watch` and `space` want somebo
 |---|---|---|
 | purge | a file of landing cannot be removed: the log's last line says why | *Clear*, once mended: it goes on |
 | uploads | the HDH's bucket or a centre's drop does not answer, or refuses us | *Clear*, once mended |
+| hosts | a competition host or the public place does not answer, or refuses us | *Clear*, once mended |
 | fixity | a copy is missing or changed on its disk: the log names it. Nothing was overwritten | *Clear*, once mended |
 | audit | the catalogue was changed by hand, or its disk fails: stop the runs, call the engineer on duty | nothing |
 | watch | the catalogue or a challenge's keys cannot be had | *Clear*, once mended |
@@ -62,6 +63,7 @@ def look_after(challenges: list[Challenge]) -> DAG:
 
         space()
         chore("uploads")
+        chore("hosts")
         chore("watch")
         chain(chore("purge"), chore("fixity"), chore("audit"))  # what is gone need not be read
     return dag

@@ -20,8 +20,9 @@ from collecte.records import State
 from collecte.report import coordinator_page
 from collecte.steps import Site
 from collecte.steps.documents import delivery_report
-from collecte.steps.housekeeping import do_chore, space
+from collecte.steps.housekeeping import CHORES, do_chore, space
 from collecte.steps.housekeeping.fixity import fixity
+from collecte.steps.housekeeping.hosts import hosts
 from collecte.steps.housekeeping.purge import purge
 from collecte.steps.housekeeping.uploads import uploads
 from collecte.steps.housekeeping.watch import watch
@@ -318,6 +319,45 @@ def test_unfinished_uploads_of_ours_are_ended_and_a_centres_own_are_left(shipped
     assert [upload["Key"] for upload in left] == ["demo/corvane/d0009/half.dcm"]
 
 
+def test_what_was_left_at_hosts_is_ended_while_a_package_is_on_its_way_and_a_week_longer(
+    world: World, s3: S3Server
+) -> None:
+    site, rules, public = world.site("arvel"), world.challenge.release, world.challenge.open_data
+    assert rules
+    assert public
+    s3_hosts = [host.place for host in rules.destinations if host.place.connection.endswith("s3")]
+    places = [place.path.partition("/") for place in (public.place, *s3_hosts)]
+
+    def leave() -> None:
+        for name, slash, prefix in places:
+            s3.client().put_object(Bucket=name, Key=f"{prefix}{slash}.collecte-probe/killed", Body=b"probe")
+            s3.client().create_multipart_upload(Bucket=name, Key=f"{prefix}{slash}demo/v1/half.dcm")
+            s3.client().create_multipart_upload(Bucket=name, Key="theirs/half.dcm")
+
+    leave()
+    assert hosts(site, after(0), abandoned=timedelta(0)).counts == {"aborted": 0}, "nothing was ever sent there"
+    shipments = []
+    with site.catalogue.transaction() as connection:
+        for kind, destinations in (("release", [one.id for one in rules.destinations]), ("open", ["open"])):
+            package = catalogue.new_package(connection, "demo", kind, "of these")  # type: ignore[arg-type]
+            catalogue.freeze_package(connection, package, "ab" * 32, [])
+            frozen = catalogue.package_by_label(connection, "demo", package.kind, package.label)
+            shipments += [catalogue.ensure_package_shipment(connection, frozen, one) for one in destinations]
+    assert hosts(site, after(0)).counts == {"aborted": 0}, "too young"
+    assert hosts(site, after(0), dry_run=True, abandoned=timedelta(0)).counts == {"aborted": 0}
+    assert hosts(site, after(30), abandoned=timedelta(0)).counts == {"aborted": 2 * len(places)}
+    for name, *_ in places:
+        assert "Contents" not in s3.client().list_objects_v2(Bucket=name)
+        assert [one["Key"] for one in s3.client().list_multipart_uploads(Bucket=name)["Uploads"]] == ["theirs/half.dcm"]
+    with site.catalogue.transaction() as connection:
+        for shipment in shipments:
+            catalogue.close_package_shipment(connection, shipment)
+    leave()
+    assert hosts(site, after(8), abandoned=timedelta(0)).counts == {"aborted": 0}, "who may let us in no more"
+    assert do_chore("hosts", "demo", settings=world.settings)["aborted"] == 0
+    assert hosts(site, after(6), abandoned=timedelta(0)).counts == {"aborted": 2 * len(places)}
+
+
 def test_what_fails_at_one_centre_keeps_no_other_and_a_broken_chain_is_named(shipped: World) -> None:
     before = reconnect(shipped, "demo_sftp_arvel", port=1)
     done: list[str] = []
@@ -329,7 +369,7 @@ def test_what_fails_at_one_centre_keeps_no_other_and_a_broken_chain_is_named(shi
     assert process.returncode == 1, output
     printed = json.loads(output.partition("\n}\n")[0] + "\n}")
     assert [line.partition(":")[0] for line in printed["failed"]] == ["uploads demo"]
-    assert {piece["chore"] for piece in printed["done"]} == {"purge", "uploads", "fixity", "audit", "watch", "space"}
+    assert {piece["chore"] for piece in printed["done"]} == {*CHORES, "space"}
     reconnect(shipped, "demo_sftp_arvel", **before)
     said: list[str] = []
     do_chore("audit", "demo", settings=shipped.settings, tell=lambda about, what: said.append(f"{about} {what.said}"))

@@ -32,7 +32,7 @@ def test_a_night_looks_at_every_challenge_and_logs_the_head_of_its_audit_chain(
         "votes",
         *worlds,
     }
-    assert set(logs) == {"purge", "uploads", "fixity", "audit", "watch", "space"}
+    assert set(logs) == {"purge", "uploads", "hosts", "fixity", "audit", "watch", "space"}
     assert "demo/arvel: 0 expired, 0 files" in logs["purge"]
     assert "head " in logs["audit"]
     assert "landing free gb" in logs["space"]

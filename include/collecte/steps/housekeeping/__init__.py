@@ -2,7 +2,8 @@
 
 =========  ==========================================================================================================
 purge      landing of what was shipped and proved, and quarantined files, after the days of the challenge's `retention`
-uploads    uploads of ours that were begun and never finished, at the destination and in the drop's `retour`
+uploads    uploads of ours that were begun and never finished, at the HDH and in the drop's `retour`
+hosts      the same at competition hosts and at the public place
 fixity     some of the copies that we hold, read again and compared with the catalogue: each in its turn
 audit      every audit chain recomputed; the head, to be kept elsewhere
 watch      what somebody should know: late centres, agreements that end, files that expire soon, runs that stopped
@@ -24,6 +25,7 @@ from collecte.settings import Settings
 from collecte.steps.housekeeping.audit import audit
 from collecte.steps.housekeeping.done import Done, Notice
 from collecte.steps.housekeeping.fixity import fixity
+from collecte.steps.housekeeping.hosts import hosts
 from collecte.steps.housekeeping.purge import purge
 from collecte.steps.housekeeping.space import space
 from collecte.steps.housekeeping.uploads import uploads
@@ -36,10 +38,17 @@ __all__ = ["CHORES", "Chore", "Done", "Notice", "do_chore", "housekeeping", "spa
 Chore = Callable[[Site, datetime, bool], Done]
 
 #: In the order of a night: what is removed need not be read, and what was done is then verified.
-CHORES: Mapping[str, Chore] = {"purge": purge, "uploads": uploads, "fixity": fixity, "audit": audit, "watch": watch}
+CHORES: Mapping[str, Chore] = {
+    "purge": purge,
+    "uploads": uploads,
+    "hosts": hosts,
+    "fixity": fixity,
+    "audit": audit,
+    "watch": watch,
+}
 
 #: These look at a challenge as a whole, by the site of whichever centre.
-_ONCE = frozenset({"audit"})
+_ONCE = frozenset({"audit", "hosts"})
 
 #: Told of each piece as it is done: what it is about (``demo/arvel``), and what came of it.
 Tell = Callable[[str, Done], None]
