@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -11,6 +12,8 @@ from collecte_airflow import ids
 from demo.stack import Stack, StackError
 
 ENDED = ("success", "failed")
+#: Nobody has read a question sooner.
+_READING = timedelta(seconds=4)
 _TASK_ENDED = ("success", "failed", "skipped", "upstream_failed")
 #: How often a locked database may answer, each time after its own waiting of seconds.
 _TRIES = 6
@@ -122,8 +125,10 @@ class Airflow:
         return self._http.patch(f"/api/v2/{asked.path}/{asked.map_index}/hitlDetails", json=body).status_code
 
     def settle(self, asked: Asked, option: str, patience_s: float = 240, **fields: Any) -> str:
-        """Answer a question until its task has ended; the task's state then. Airflow 3.3.2 takes an answer that comes
-        within a second of the question for a fault of the process that asked: the task's next try asks again.
+        """Answer a question, once a person could have read it, until its task has ended; the task's state then.
+
+        Airflow 3.3.2 loses an answer that comes within a second of the question: it takes the end of the process that
+        asked for the end of the one that goes on, and its next try asks again.
 
         Raises:
             StackError: it has not ended in time.
@@ -134,7 +139,7 @@ class Airflow:
             task = self.get(f"{asked.path}{index}")
             if task["state"] in _TASK_ENDED:
                 return str(task["state"])
-            if task["state"] == "awaiting_input":
+            if task["state"] == "awaiting_input" and _age(task["start_date"]) > _READING:
                 self.answer(asked, option, **fields)
             time.sleep(0.5)
         raise StackError(f"{asked.dag_id} · {asked.task_id} has not taken {option} in {patience_s:.0f} s.")
@@ -266,6 +271,10 @@ class Airflow:
                 open_ = ", ".join(run.dag_id for run in runs if not run.ended)
                 raise StackError(f"After {patience_s:.0f} s these runs have not ended: {open_}. See {self._stack.url}")
             time.sleep(0.5)
+
+
+def _age(instant: str) -> timedelta:
+    return datetime.now(UTC) - datetime.fromisoformat(instant)
 
 
 def _said(task: dict[str, Any]) -> str:

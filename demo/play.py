@@ -135,7 +135,8 @@ def _show(
     console.print(f"The mails: {stack.state / 'mails'}", soft_wrap=True)
     for path in told.reports(sites):
         console.print(f"Report: {path}", soft_wrap=True)
-    console.print(f"Airflow's UI: {stack.url}   login: {stack.user}   password: {stack.password}   end it: make down")
+    logins = ", ".join(f"{login} / {password}" for login, password in stack.passwords.items())
+    console.print(f"Airflow's UI: {stack.url}   logins: {logins}   end it: make down", soft_wrap=True)
 
 
 def _files(sites: Iterable[Site]) -> Table:

@@ -6,9 +6,13 @@ what was shown. That digest waits with the task, where no user of Airflow can re
 
 Airflow keeps the text that a task of a run has shown first, also for its later tries. So an answer that cannot be taken
 is asked for again with the same text; but where something else is to be shown by now, it takes a new run.
+
+Airflow 3.3.2 loses an answer that is given before its scheduler has noticed that the process which asks has ended, a
+second after the form appears: it takes the task for killed, and the next try asks again. Nothing is decided by then.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -180,6 +184,9 @@ def about(challenge: Challenge, role: Role, asks: Asks, kind: str, *, again: boo
         "asks": asks,
         "answers": list(ANSWERS[kind]),
         "again": again,
+        # A lost answer is asked for again at once: somebody is waiting before the form.
+        "retry_delay": timedelta(seconds=5),
+        "retry_exponential_backoff": 0,
         "trigger_rule": TriggerRule.NONE_FAILED,
     }
 
