@@ -88,10 +88,11 @@ def play_line(stack: Stack, settings: Settings, say: Callable[[str], None]) -> L
         _decide_homogeneity(line)
         _release(line, "v1", forge=True)
         _publish(line)
+        before = _holding(line)
         _recall(line)
         _decide(line)  # of what is left, nothing was decided yet
         _release(line, "v2", forge=False)
-        _without_the_recalled(line, "v2")
+        _without_the_recalled(line, before)
     return line
 
 
@@ -219,17 +220,35 @@ def _recall(line: Line) -> None:
         line.check(f"{kind} v1, made anew, verifies", "; ".join(verify(folder, None)))
 
 
-def _without_the_recalled(line: Line, label: str) -> None:
-    """The recalled image's pixels are nowhere any more."""
-    pixels = _pixels(cohort.deposits()["corvane"].files)
-    places = [line.stack.state / zone for zone in ("landing", "curated", "release", "open")]
-    files = (path for place in places for path in place.rglob("*") if path.is_file())
-    found = [path.name for path in files if pixels in path.read_bytes()]
-    line.check(f"after the recall and {label}: the patient's pixels are in no zone", ", ".join(found[:5]))
-    buckets = [line.site.challenge.hdh, *(host.place for host in _hosts(line))]
-    buckets += [line.site.challenge.open_data.place] if line.site.challenge.open_data else []
-    found = [key for place in buckets for key, content in _objects(line.site, place) if pixels in content]
-    line.check("nor at the HDH, a host or in the public bucket", ", ".join(found[:5]))
+def _without_the_recalled(line: Line, before: Sequence[str]) -> None:
+    """The recalled image's pixels are nowhere any more, where the same search found them before."""
+    line.check("before the recall its search found copies in every place", _lacking(before))
+    found = _holding(line)
+    line.check("after it, the patient's pixels are in no zone, bucket or host", ", ".join(found[:5]))
+
+
+#: Places of which each must hold the recalled patient's pixels before the recall.
+_PLACES = ("landing", "curated", "release", "open", "hdh", "host-sftp", "host-s3", "public")
+
+
+def _lacking(found: Sequence[str]) -> str:
+    places = {one.partition(":")[0] for one in found}
+    return ", ".join(place for place in _PLACES if place not in places)
+
+
+def _holding(line: Line) -> list[str]:
+    """Where the recalled patient's pixels are: ``<place>: <name>``."""
+    pixels, site = _pixels(cohort.deposits()["corvane"].files), line.site
+    found = []
+    for zone in _PLACES[:4]:
+        files = (path for path in (line.stack.state / zone).rglob("*") if path.is_file())
+        found += [f"{zone}: {path.name}" for path in files if pixels in path.read_bytes()]
+    buckets = {"hdh": site.challenge.hdh, **{host.id: host.place for host in _hosts(line)}}
+    if site.challenge.open_data:
+        buckets["public"] = site.challenge.open_data.place
+    for name, place in buckets.items():
+        found += [f"{name}: {key}" for key, content in _objects(site, place) if pixels in content]
+    return found
 
 
 def _pixels(files: Mapping[str, bytes]) -> bytes:
@@ -256,12 +275,13 @@ def _objects(site: ChallengeSite, place: Place) -> Iterator[tuple[str, bytes]]:
 def _at_host(line: Line, host: Host, label: str) -> str:
     """A host's objects of a version, against their own ``SHA256SUMS``."""
     held = {key: content for key, content in _objects(line.site, host.place) if f"/{label}/" in f"/{key}"}
-    manifests = [key for key in held if key.rpartition("/")[2] == SUMS_NAME]
-    if len(manifests) != 1:
-        return f"{len(manifests)} manifests"
+    manifests = sorted((key for key in held if key.rpartition("/")[2] == SUMS_NAME), key=len)
+    if not manifests:
+        return "no manifest"
+    # The first one is the host's own; the signed one of the release lies below it, and is listed there.
     prefix = manifests[0].removesuffix(SUMS_NAME)
     sums = read_sums(held.pop(manifests[0]))
-    names = {key.removeprefix(prefix) for key in held} - {f"{SUMS_NAME}.sig"}
+    names = {key.removeprefix(prefix) for key in held}
     wrong = [name for name in sums if hashlib.sha256(held.get(prefix + name, b"")).hexdigest() != sums[name]]
     stray = sorted(names - set(sums))
     return "; ".join([*(f"{name} differs" for name in wrong[:5]), *(f"{name} is not listed" for name in stray[:5])])
