@@ -8,11 +8,12 @@ import pytest
 from collecte import catalogue, steps
 from collecte.catalogue.recalls import new_recall
 from collecte.errors import NeedsPerson
-from collecte.package import digest_of, public_key_text
+from collecte.package import digest_of, public_key_text, sha256_of
 from collecte.release import read_assignment
 from collecte.steps.challenge_site import ChallengeSite
 from collecte.steps.decisions import BadAnswer, answer
 from collecte.steps.homogeneity import homogeneity_question, judge_homogeneity
+from collecte.transport import Item, open_destination
 from demo import cohort
 from demo.deliveries import deposit
 from tests.journey.conftest import World
@@ -143,6 +144,7 @@ def _recalled(site: ChallengeSite, folder: Path, key: Path) -> None:
     images = {path.name for path in _paths(folder) if path.suffix == ".dcm"}
     gone = read_assignment(site.keys, site.hidden(site.package("release", "v1")))[0]
     steps.remake_release(site, "v1", frozenset(), frozenset({gone.subject}))
+    _left_without_receipt(site, folder)
     steps.remake_open(site, "v1", frozenset(), frozenset({gone.subject}))
     after = site.package("open", "v1")
     assert after.digest == digest_of(folder) != before.digest
@@ -153,6 +155,14 @@ def _recalled(site: ChallengeSite, folder: Path, key: Path) -> None:
     assert steps.dry_run_open(site, "v1")["stray"] == 0
     steps.remake_open(site, "v1", frozenset(), frozenset({gone.subject}))
     assert steps.verify_public(site, "v1") == [], "done again, it took back what it had just published"
+
+
+def _left_without_receipt(site: ChallengeSite, folder: Path) -> None:
+    """What a publishing that was killed has sent: it stands in public, and no catalogue knows of it."""
+    public, source = site.challenge.open_data, folder / "SHA256SUMS"
+    assert public
+    with open_destination(site.connect(public.place.connection), public.place.path) as destination:
+        list(destination.put([Item(source, "demo/v1/data/files/old.dcm", sha256_of(source), source.stat().st_size)]))
 
 
 def _paths(folder: Path) -> list[Path]:

@@ -54,6 +54,7 @@ def test_a_publisher_sends_resumes_sends_nothing_twice_verifies_and_withdraws(
     assert to.verify(publication) == []
     assert [one.key for one in to.withdraw(publication, [IMAGE_PATH])] == [publication.key(IMAGE_PATH)]
     assert to.dry_run(publication)["to_send"] == 1
+    assert to.there(publication) == {*publication.sums} - {IMAGE_PATH}
 
 
 @pytest.mark.parametrize("habit", [{"flips_a_bit": True}, {"full": True}])

@@ -14,6 +14,11 @@ def dry_run(publication: Publication) -> Mapping[str, int]:
     return {"to_send": len(publication.sums) - there, "there": there, "stray": 0}
 
 
+def there(publication: Publication) -> set[str]:
+    below = _at(publication, "")
+    return {path.relative_to(below).as_posix() for path in below.rglob("*") if path.is_file()}
+
+
 def publish(publication: Publication) -> Iterator[Stored]:
     for path in sorted(publication.sums, key=lambda path: path == SUMS_NAME):
         source, target = publication.folder / path, _at(publication, path)

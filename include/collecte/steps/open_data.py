@@ -7,7 +7,7 @@ import csv
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from collecte import opendata
@@ -123,11 +123,12 @@ def remake_open(
     if not _is_of(site, package, release):
         job = begin(site.catalogue, site.challenge.id, f"{package.about}/remake/{str(release.digest)[:16]}")
         counts = job if isinstance(job, dict) else _make(site, package, release, job)
-    drop_remains(site, site.package("open", label))
+    package = site.package("open", label)
+    drop_remains(site, package)
     with site.catalogue.read() as connection:
         sent = shipments_of_package(connection, package.id)
-    if sent:
-        counts |= _publish_again(site, site.package("open", label))
+    if any(shipment.digest != package.digest for shipment in sent):
+        counts |= _publish_again(site, package)
     return counts
 
 
@@ -412,28 +413,23 @@ def _publish_again(site: ChallengeSite, package: PackageRow) -> dict[str, int]:
 
 
 def _withdraw(site: ChallengeSite, package: PackageRow) -> dict[str, int]:
-    """Once for each digest: done again after the new bytes are public, it would take those back."""
+    """Take back whatever is not proved to be as it is now: a publishing that was killed has no receipt of what it sent.
+
+    Once for each digest: done again after the new bytes are public, it would take those back.
+    """
     job = begin(site.catalogue, site.challenge.id, f"{package.about}/withdraw/{str(package.digest)[:16]}")
     if isinstance(job, dict):
         return job
-    publication = _publication(site, package)
-    gone = _gone(site, package, publication.sums)
-    removed = list(publisher(_rules(site).publisher).withdraw(publication, sorted(gone)))
+    publication, way = _publication(site, package), publisher(_rules(site).publisher)
+    with site.catalogue.read() as connection:
+        shipments = shipments_of_package(connection, package.id)
+        sent = [receipt for one in shipments for receipt in package_receipts(connection, one.id)]
+    gone = {one.path: one for one in sent if publication.sums.get(one.path) != one.sha256}
+    same = {one.path for one in sent} - set(gone)
+    removed = list(way.withdraw(publication, sorted({*way.there(publication), *gone} - same)))
     counts = {"withdrawn": len(removed), "locked": sum(one.locked for one in removed)}
     with job.finish(counts, leaves_of(gone.values())):
         return counts
-
-
-def _gone(site: ChallengeSite, package: PackageRow, sums: Mapping[str, str]) -> dict[str, PackageReceipt]:
-    """What was made public of a package as it was, and is not as it is now, by path."""
-    with site.catalogue.read() as connection:
-        sent = [
-            receipt
-            for shipment in shipments_of_package(connection, package.id)
-            if shipment.digest != package.digest
-            for receipt in package_receipts(connection, shipment.id)
-        ]
-    return {one.path: one for one in sent if sums.get(one.path) != one.sha256}
 
 
 def _receipt(publication: Publication, stored: Stored) -> PackageReceipt:

@@ -8,10 +8,14 @@ from collecte.transport import Item, Removed, Stored, open_destination
 
 
 def dry_run(publication: Publication) -> Mapping[str, int]:
-    wanted = {publication.key(path) for path in publication.sums}
-    with open_destination(publication.endpoint, publication.place) as bucket:
-        found = set(bucket.list_keys(f"{publication.prefix}/"))
+    wanted, found = set(publication.sums), there(publication)
     return {"to_send": len(wanted - found), "there": len(wanted & found), "stray": len(found - wanted)}
+
+
+def there(publication: Publication) -> set[str]:
+    prefix = f"{publication.prefix}/"
+    with open_destination(publication.endpoint, publication.place) as bucket:
+        return {key.removeprefix(prefix) for key in bucket.list_keys(prefix)}
 
 
 def publish(publication: Publication) -> Iterator[Stored]:

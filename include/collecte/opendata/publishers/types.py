@@ -32,6 +32,10 @@ class Publisher(Protocol):
         """What publishing would do: ``to_send``, ``there``, ``stray`` (below the prefix, of no package)."""
         ...
 
+    def there(self, publication: Publication) -> set[str]:
+        """The paths of all that stands below the package's prefix, whole or not, of whichever version."""
+        ...
+
     def publish(self, publication: Publication) -> Iterator[Stored]:
         """Send what is not there, each file proved, ``SHA256SUMS`` last: until it is there the package is not public.
         After a cut call again. What is there with other bytes is never overwritten.
