@@ -149,8 +149,11 @@ def _package(connection: Connection, challenge: Challenge, kind: PackageKind, ro
 
 
 def _answers(connection: Connection, challenge: Challenge, row: PackageRow) -> dict[str, str]:
-    """The newest answer of each role over this digest; only of logins that the challenge file still names."""
-    given = decisions_about(connection, challenge.id, row.about, row.digest)
+    """The newest answer of each role over this digest, or over the one that a recall replaced: what is less than was
+    approved is asked of nobody. Only of logins that the challenge file still names.
+    """
+    digests = {row.digest, row.replaces}
+    given = [one for one in decisions_about(connection, challenge.id, row.about) if one.digest in digests]
     return {one.role: one.answer for one in given if challenge.people.role_of(one.login) == one.role}
 
 
