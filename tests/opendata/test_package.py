@@ -88,6 +88,8 @@ def test_the_page_loads_nothing_and_says_both_languages_and_that_pixels_link(pac
 def test_what_a_challenge_file_says_is_text_on_the_page(tmp_path: Path) -> None:
     make(tmp_path / "v1", title="<script>alert(1)</script>")
     assert "<script>" not in (tmp_path / "v1" / "index.html").read_text("utf-8")
+    make(tmp_path / "v2", title="L'os & la moelle")
+    assert "L'os & la moelle" in (tmp_path / "v2" / "README.fr.md").read_text("utf-8")
 
 
 def test_the_citation_is_a_citation_file_of_a_dataset() -> None:

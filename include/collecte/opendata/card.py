@@ -3,17 +3,17 @@
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from collecte.opendata.contents import Contents
 
 
 @cache
 def templates() -> Environment:
-    """The room's templates. All of them are escaped: what a challenge file says is text, in Markdown too."""
+    """The room's templates: HTML is escaped, Markdown is read as it stands."""
     return Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
+        autoescape=select_autoescape(enabled_extensions=("html.jinja",), default=False),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
