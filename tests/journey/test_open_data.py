@@ -9,7 +9,7 @@ from collecte import catalogue, steps
 from collecte.catalogue.recalls import new_recall
 from collecte.errors import NeedsPerson
 from collecte.package import digest_of, public_key_text, sha256_of
-from collecte.release import read_assignment
+from collecte.release import Assigned, read_assignment
 from collecte.steps.challenge_site import ChallengeSite
 from collecte.steps.decisions import BadAnswer, answer
 from collecte.steps.homogeneity import homogeneity_question, judge_homogeneity
@@ -153,8 +153,18 @@ def _recalled(site: ChallengeSite, folder: Path, key: Path) -> None:
     assert {path.name for path in _paths(folder) if path.suffix == ".dcm"} < images
     assert steps.verify_public(site, "v1") == []
     assert steps.dry_run_open(site, "v1")["stray"] == 0
-    steps.remake_open(site, "v1", frozenset(), frozenset({gone.subject}))
+    vaults = [site.hidden(site.package("release", "v1")), site.hidden(after)]
+    for redo in (lambda: (steps.freeze_release(site, "v1"), steps.make_open(site, "v1")), lambda: _again(site, gone)):
+        for vault in vaults:
+            (vault / "scratch.9").write_bytes(b"left by an attempt that was killed after its job was done")
+        redo()
+        assert not [left for vault in vaults for left in vault.glob("scratch.*")], "pseudonyms stand in it"
     assert steps.verify_public(site, "v1") == [], "done again, it took back what it had just published"
+
+
+def _again(site: ChallengeSite, gone: Assigned) -> None:
+    steps.remake_release(site, "v1", frozenset(), frozenset({gone.subject}))
+    steps.remake_open(site, "v1", frozenset(), frozenset({gone.subject}))
 
 
 def _left_without_receipt(site: ChallengeSite, folder: Path) -> None:
