@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -22,6 +23,7 @@ from collecte.catalogue import decisions_about, package_receipts, shipments_of_p
 from collecte.steps.challenge_site import ChallengeSite
 from demo import processes
 from demo.airflow import Airflow, Asked, Run
+from demo.browser import chromium, log_in
 from demo.stack import Stack
 from tests.stack import votes
 
@@ -108,6 +110,22 @@ def _kill(people: People, run: Run, task_id: str) -> None:
     (scheduler,) = (session for session in people.stack.sessions if session.name == "scheduler")
     assert pid in processes.members([scheduler])
     os.kill(pid, signal.SIGKILL)
+
+
+def _click(people: People, asked: Asked, option: str) -> None:
+    """Answer in a real browser, as claire. It ends before SFTP is spoken: its loop is this thread's while it runs."""
+    with chromium() as browser:
+        page = browser.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(people.stack.url)
+        log_in(page, people.stack, "claire")
+        page.get_by_role("link", name="Collecte", exact=True).wait_for()
+        run = f"/dags/{asked.dag_id}/runs/{quote(asked.run_id, safe='')}"
+        page.goto(f"{people.stack.url}{run}/tasks/{asked.task_id}/required_actions")
+        page.get_by_text(asked.subject).first.wait_for()
+        with page.expect_response(lambda answer: answer.request.method == "PATCH") as answered:
+            page.get_by_role("button", name=option, exact=True).click()
+        assert answered.value.status == 200
 
 
 def _state(people: People, asked: Asked) -> str:
@@ -229,6 +247,29 @@ def test_clearing_an_approved_run_asks_nobody_and_sends_nothing_twice(
     assert people.ended(run).state == "success"
     assert votes.sent(people.site) == before
     assert len(people.decided("release/v1")) == 2
+
+
+@pytest.mark.needs("chromium")
+def test_a_click_approves_and_a_rejection_publishes_nothing(people: People, forged: tuple[Run, Sequence[str]]) -> None:
+    """Open Data of the release that was sent: the coordinator presses the button, the officer says no."""
+    run = people.claire.trigger(f"open_data__{votes.CHALLENGE}", release="v1")
+    _kill(people, run, "make")
+    first, second = (people.asked(run, name) for name in ("coordinator", "officer"))
+    _click(people, first, "approve")
+    _until(lambda: people.decided("open/v1") or None, "the click is not kept")
+    assert people.diane.answer(second, "reject", reason=votes.REASON) == 200
+
+    ended = people.ended(run)
+    states = {task["task_id"]: task["state"] for task in people.engineer.tasks(ended)}
+    tries = {task["task_id"]: task["try_number"] for task in people.engineer.tasks(ended)}
+    assert tries["make"] == 2, "it was not killed"
+    assert steps.verify_open(people.site.folder(people.site.package("open", "v1")), None) == []
+    assert (ended.state, states["make"], states["publish"]) == ("success", "success", "skipped")
+    assert people.decided("open/v1") == [
+        ("claire", "coordinator", "approve"),
+        ("diane", "data_protection_officer", "reject"),
+    ]
+    assert not [key for key in votes.sent(people.site) if key.startswith("demo_open_s3")]
 
 
 def test_who_decides_can_change_nothing_but_a_new_run_and_an_answer(people: People) -> None:
