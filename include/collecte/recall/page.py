@@ -14,7 +14,7 @@ from collecte.recall.plan import Copies, Plan
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b2430}"
     "table{border-collapse:collapse;width:100%}td,th{border:1px solid #c9ced6;padding:.4rem .6rem;text-align:left;"
-    "vertical-align:top;overflow-wrap:anywhere}.en{color:#4a5564}"
+    "vertical-align:top}td{overflow-wrap:anywhere}.en{color:#4a5564}"
 )
 _HEADS = ("place", "action", "count", "ids")
 
