@@ -4,6 +4,7 @@ time; and, of those that are frozen, a signature over it (Ed25519, RFC 8032).
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,15 @@ SUMS_NAME = "SHA256SUMS"
 SIGNATURE_NAME = "SHA256SUMS.sig"
 KEY_NAME = "signing-key.pub"
 _CHUNK = 1 << 20
+
+
+#: The modification time of everything in a package, in seconds: the first that a ZIP file can hold (1980-01-01, UTC).
+TIME = 315_532_800
+
+
+def as_json(content: object) -> bytes:
+    """JSON as a package holds it: sorted, indented, the same each time."""
+    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
 def sha256_of(path: Path) -> str:

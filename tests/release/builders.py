@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from collecte.findings import Finding
-from collecte.package import public_key_text
+from collecte.package import as_json, public_key_text
 from collecte.pseudonym import ReleaseIds
 from collecte.records import Fact
 from collecte.release import (
@@ -22,7 +22,6 @@ from collecte.release import (
     Source,
     Tables,
     add_document,
-    as_json,
     certificate,
     groups,
     page,

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from collecte.opendata._json import as_json
 from collecte.opendata.contents import Column, Contents, TableInfo
+from collecte.package import as_json
 
 _TYPES = {"string": "TEXT", "integer": "INTEGER", "number": "FLOAT"}
 

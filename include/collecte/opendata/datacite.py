@@ -3,8 +3,8 @@
 from typing import Any
 
 from collecte.errors import Bug
-from collecte.opendata._json import as_json
 from collecte.opendata.contents import Contents
+from collecte.package import as_json
 
 
 def metadata(contents: Contents) -> dict[str, Any]:

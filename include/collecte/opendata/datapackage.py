@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from collecte.opendata._json import as_json
 from collecte.opendata.contents import Contents, TableInfo
+from collecte.package import as_json
 
 
 def document(contents: Contents) -> bytes:

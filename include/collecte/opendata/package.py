@@ -14,15 +14,13 @@ from collecte.package import (
     KEY_NAME,
     SIGNATURE_NAME,
     SUMS_NAME,
+    TIME,
     public_key_text,
     sha256_of,
     sha256sums,
     signature_of,
 )
 from collecte.zones import fsync_folder, write_whole
-
-#: The modification time of everything in a package, in seconds: 1980-01-01, UTC.
-TIME = 315_532_800
 
 
 def complete(

@@ -7,7 +7,7 @@ it out.
 from collecte.release.certificate import certificate, page
 from collecte.release.crossing import Describe, Reread, reread
 from collecte.release.diff import diff
-from collecte.release.freeze import Source, Tables, add_document, as_json, seal_tree, write_tree
+from collecte.release.freeze import Source, Tables, add_document, seal_tree, write_tree
 from collecte.release.groups import groups
 from collecte.release.ids import release_name
 from collecte.release.scratch import Scratch, Written, scratch
@@ -38,7 +38,6 @@ __all__ = [
     "Tables",
     "Written",
     "add_document",
-    "as_json",
     "certificate",
     "diff",
     "ensure_secret",

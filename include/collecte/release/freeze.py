@@ -6,7 +6,6 @@ name that no reader looks for; what a killed attempt left there goes on, file by
 
 import csv
 import io
-import json
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -15,13 +14,20 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from collecte.package import KEY_NAME, SIGNATURE_NAME, SUMS_NAME, public_key_text, sha256_of, sha256sums, signature_of
+from collecte.package import (
+    KEY_NAME,
+    SIGNATURE_NAME,
+    SUMS_NAME,
+    TIME,
+    as_json,
+    public_key_text,
+    sha256_of,
+    sha256sums,
+    signature_of,
+)
 from collecte.release.scratch import Scratch, Written
 from collecte.release.vault import Assigned
 from collecte.zones import fsync_folder, write_whole
-
-#: The modification time of everything in a release, in seconds: the first that a ZIP file can hold (1980-01-01, UTC).
-TIME = 315_532_800
 
 FILES_COLUMNS = ("path", "part", "case", "kind", "object", "size", "sha256")
 
@@ -106,11 +112,6 @@ def seal_tree(folder: Path, scratch: Scratch, signing: Ed25519PrivateKey) -> str
 def add_document(folder: Path, name: str, content: bytes, scratch: Scratch) -> None:
     """Add a document to a tree that is not sealed yet."""
     _document(folder / name, content, scratch)
-
-
-def as_json(content: object) -> bytes:
-    """JSON as a release holds it: sorted, indented, the same each time."""
-    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
 def _write_file(folder: Path, source: Source, case: Assigned, copy: Copy, scratch: Scratch) -> None:

@@ -16,14 +16,13 @@ from collecte.challenge import ReleaseRules
 from collecte.errors import CollecteError, NeedsPerson
 from collecte.findings import Finding
 from collecte.keys import Keys
-from collecte.package import digest_of, sha256_of
+from collecte.package import as_json, digest_of, sha256_of
 from collecte.release import (
     Assigned,
     Scratch,
     Source,
     Tables,
     add_document,
-    as_json,
     certificate,
     page,
     reread,
