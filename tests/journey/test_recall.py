@@ -12,6 +12,7 @@ from collecte import catalogue, steps
 from collecte.catalogue.recalls import recalls_of
 from collecte.errors import NeedsPerson, Retry
 from collecte.facts import open_facts
+from collecte.findings import Finding
 from collecte.package import read_sums
 from collecte.records import PatientRef, State
 from collecte.steps.challenge_site import ChallengeSite
@@ -248,7 +249,7 @@ def test_a_request_for_somebody_unknown_is_answered_in_the_drop_and_told_nobody_
     before, zone = bucket(shipped), curated(shipped)
     assert ask(shipped, f"ipp;demande\n{unknown};effacement\nANON;opposition\n") == []
     (said,) = returned(shipped).values()
-    assert "aucune donnée" in said
+    assert Finding("RECALL-UNKNOWN", "l. 2").text("fr") in said
     assert unknown not in said
     assert steps.list_recalls(shipped.challenge_site) == []
     assert (bucket(shipped), curated(shipped)) == (before, zone)
@@ -266,7 +267,7 @@ def test_a_list_is_read_once_and_a_corrected_one_anew(shipped: World) -> None:
     line = f"ipp;demande\n{MARCHEMALLE.ipp};opposition\n"
     assert ask(shipped, line) == [1]
     (said,) = returned(shipped).values()
-    assert "n° 1" in said
+    assert Finding("RECALL-REGISTERED", "l. 2", values={"recall": 1}).text("fr") in said
     assert MARCHEMALLE.ipp not in said
     assert steps.find_recalls(shipped.challenge_site) == [1]  # it is not closed, and not asked anew
     assert len(returned(shipped)) == 1
@@ -276,8 +277,8 @@ def test_a_list_is_read_once_and_a_corrected_one_anew(shipped: World) -> None:
     assert ask(shipped, f"ipp;demande\n{ESTRUGAMOU.ipp};annulation\n77;annulation\n", "erreur.csv") == [1]
     cancelled = returned(shipped)
     said = next(text for name, text in cancelled.items() if name.startswith("erreur"))
-    assert "annulée" in said
-    assert "rien à annuler" in said
+    assert Finding("RECALL-CANCELLED", "l. 2").text("fr") in said
+    assert Finding("RECALL-NOT-CANCELLED", "l. 3").text("fr") in said
     assert [row["state"] for row in steps.list_recalls(shipped.challenge_site)] == ["asked", "closed"]
     # Half an identifier is somebody else's: a line that is not ended waits.
     assert ask(shipped, f"ipp;demande\n{MARCHEMALLE.ipp[:4]}", "autre.csv") == [1]
