@@ -97,6 +97,8 @@ _TEXTS = [field.name for field in SCHEMA if field.type == _TEXT]
 _ROWS_PER_GROUP = 10_000
 #: Rows that a reader of batches holds.
 _ROWS_PER_BATCH = 5000
+#: Rows of which somebody is asked at once, who holds more of each than we do.
+_ASKED_AT_ONCE = 1000
 
 
 def write_facts(path: Path, rows: Iterable[Mapping[str, Fact]]) -> int:
@@ -120,7 +122,7 @@ def keep_facts(source: Path, target: Path, kept: Callable[[Sequence[int]], Colle
         with pq.ParquetFile(source) as file:
             if file.schema_arrow.names != SCHEMA.names:
                 raise _damaged(source)
-            return _write(target, SCHEMA, (_kept(batch, kept) for batch in file.iter_batches(_ROWS_PER_BATCH)))
+            return _write(target, SCHEMA, (_kept(batch, kept) for batch in file.iter_batches(_ASKED_AT_ONCE)))
     except (FileNotFoundError, pa.ArrowException):
         raise _damaged(source) from None
 

@@ -31,8 +31,6 @@ _CATEGORIES = 100
 #: Share of a centre's values that must be numbers, for a column to hold numbers.
 _NUMERIC = 0.8
 _ROWS = 10_000
-#: As long as any cell that was let through.
-_CELL_LIMIT = 1 << 27
 
 _NOTHING = Values(np.array([]), np.array([], dtype=np.int64))
 
@@ -126,7 +124,6 @@ def load_tables(connection: duckdb.DuckDBPyConnection, challenge: Challenge, tab
     fields = [pa.field(name, pa.string()) for name in ("centre", *_places(names))]
     connection.register("no_cells", pa.schema(fields).empty_table())
     connection.execute("CREATE TEMP TABLE cells AS SELECT * FROM no_cells")
-    csv.field_size_limit(_CELL_LIMIT)
     for table in tables:
         with table.path.open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
