@@ -98,7 +98,7 @@ _ROWS_PER_GROUP = 10_000
 #: Rows that a reader of batches holds.
 _ROWS_PER_BATCH = 5000
 #: Rows of which somebody is asked at once, who holds more of each than we do.
-_ASKED_AT_ONCE = 1000
+_ASKED_AT_ONCE = 250
 
 
 def write_facts(path: Path, rows: Iterable[Mapping[str, Fact]]) -> int:
