@@ -16,8 +16,6 @@ from collecte.errors import NeedsPerson
 SUMS_NAME = "SHA256SUMS"
 SIGNATURE_NAME = "SHA256SUMS.sig"
 KEY_NAME = "signing-key.pub"
-_CHUNK = 1 << 20
-
 
 #: The modification time of everything in a package, in seconds: the first that a ZIP file can hold (1980-01-01, UTC).
 TIME = 315_532_800

@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from collecte.findings import Finding
-from collecte.package import as_json, public_key_text
+from collecte.package import as_json, public_key_text, sha256_of
 from collecte.pseudonym import ReleaseIds
 from collecte.records import Fact
 from collecte.release import (
@@ -173,5 +173,6 @@ def _sources(small: Small, ids: ReleaseIds, origins: Path) -> Iterator[Source]:
             yield Source(1, case, "image", who, name, origin, hashlib.sha256(image).hexdigest())
 
 
-def _copy(source: Source, target: Path) -> None:
+def _copy(source: Source, target: Path) -> str:
     target.write_bytes(source.origin.read_bytes())
+    return sha256_of(target)

@@ -159,10 +159,9 @@ def package_files(connection: Connection, package_id: int) -> list[PackageFile]:
 def packages_with(connection: Connection, file_ids: Iterable[int]) -> list[PackageRow]:
     """The packages that hold something made from one of these files, by kind and version."""
     held, of = tables.package_file.c, tables.package.c
-    ids = sorted(set(file_ids))
     found: dict[int, PackageRow] = {}
-    for start in range(0, len(ids), 5000):
-        inside = select(held.package_id).where(held.file_id.in_(ids[start : start + 5000]))
+    for chunk in chunks(sorted(set(file_ids))):
+        inside = select(held.package_id).where(held.file_id.in_(chunk))
         for row in connection.execute(select(tables.package).where(of.id.in_(inside))).mappings():
             found[row["id"]] = PackageRow(**row)
     return sorted(found.values(), key=lambda row: (row.kind, row.version))

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from collecte.challenge.fields import Id, Model, Place, Text, Url
-from collecte.challenge.kinds import header_key
 from collecte.configfile import wrong
 
 #: Where a destination's servers stand, as agreements allow it.
@@ -186,8 +185,3 @@ class OpenData(Model):
     place: Place = Field(description="The public bucket: bucket/prefix.")
     url: Url = Field(description="Where the public finds it.", examples=["https://data.example/cervix-2027"])
     contact: Text | None = Field(default=None, description="Mail address that is told of recalls.")
-
-
-def named(column: str, columns: tuple[str, ...]) -> bool:
-    """Whether a column is one of those, as headers are compared."""
-    return header_key(column) in {header_key(name) for name in columns}

@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from collecte.package import sha256_of
+from collecte.package import sha256_of, sha256sums
 from collecte.zones import write_whole
 
 _DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
@@ -23,15 +23,11 @@ def write_bag(folder: Path, sums: Mapping[str, tuple[str, int]], name: str, orga
     texts = {
         "bagit.txt": _DECLARATION,
         "bag-info.txt": info.encode(),
-        "manifest-sha256.txt": _manifest({path: one[0] for path, one in payload.items()}),
+        "manifest-sha256.txt": sha256sums((path, digest) for path, (digest, _) in payload.items()),
     }
     for path, content in texts.items():
         write_whole(folder / path, io.BytesIO(content))
     tags = {path: one[0] for path, one in sums.items() if path not in payload}
     tags |= {path: sha256_of(folder / path) for path in texts}
-    write_whole(folder / "tagmanifest-sha256.txt", io.BytesIO(_manifest(tags)))
+    write_whole(folder / "tagmanifest-sha256.txt", io.BytesIO(sha256sums(tags.items())))
     return {path: sha256_of(folder / path) for path in (*texts, "tagmanifest-sha256.txt")}
-
-
-def _manifest(sums: Mapping[str, str]) -> bytes:
-    return "".join(f"{digest}  {path}\n" for path, digest in sorted(sums.items())).encode()

@@ -7,7 +7,7 @@ it out.
 from collecte.release.certificate import certificate, page
 from collecte.release.crossing import Describe, Reread, reread
 from collecte.release.diff import diff
-from collecte.release.freeze import Source, Tables, add_document, seal_tree, write_tree
+from collecte.release.freeze import Copy, Source, Tables, add_document, seal_tree, write_tree
 from collecte.release.groups import groups
 from collecte.release.ids import release_name
 from collecte.release.scratch import Scratch, Written, scratch
@@ -28,6 +28,7 @@ from collecte.release.verify import verify
 __all__ = [
     "PARTS",
     "Assigned",
+    "Copy",
     "Describe",
     "Member",
     "Part",

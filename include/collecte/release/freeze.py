@@ -48,8 +48,8 @@ class Source:
     sha256: str
 
 
-#: Writes a source's copy under other ids, whole or not at all.
-Copy = Callable[[Source, Path], None]
+#: Writes a source's copy under other ids, whole or not at all; its SHA-256 (hex), hashed as it was written.
+Copy = Callable[[Source, Path], str]
 
 
 @dataclass(frozen=True)
@@ -118,11 +118,10 @@ def _write_file(folder: Path, source: Source, case: Assigned, copy: Copy, scratc
     part = "train" if case.part == "train" else "test"
     path = f"{part}/files/{source.name}"
     target = folder / path
-    if not target.exists():  # else a killed attempt wrote it, whole
-        target.parent.mkdir(parents=True, exist_ok=True)
-        copy(source, target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest = sha256_of(target) if target.exists() else copy(source, target)  # a killed attempt wrote it whole
     size = target.stat().st_size
-    written = Written(path, part, case.case, source.kind, source.object, size, sha256_of(target), source.file_id)
+    written = Written(path, part, case.case, source.kind, source.object, size, digest, source.file_id)
     scratch.add_file(written)
 
 

@@ -7,7 +7,7 @@ it but the task that Airflow resumes with a logged-in user's response: the comma
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from collecte.catalogue import Decision, decide, decisions_about, new_decision
+from collecte.catalogue import Decision, PackageRow, decide, decisions_about, new_decision
 from collecte.challenge import ANSWERS as ANSWERS
 from collecte.challenge import Role
 from collecte.errors import NeedsPerson
@@ -47,6 +47,15 @@ class Question:
     def logins(self) -> str:
         """The name of the list in the challenge file that says who may answer."""
         return "coordinators" if self.role == "coordinator" else "data_protection_officers"
+
+
+def approval_questions(package: PackageRow, title: str, text: str) -> tuple[Question, Question]:
+    """What coordinator and data-protection officer are asked of a package, over its digest: the same, each."""
+    kind = kind_of(package.about)
+    coordinator, officer = (
+        Question(package.about, str(package.digest), role, title, text, ANSWERS[kind], {}) for role in APPROVERS[kind]
+    )
+    return coordinator, officer
 
 
 def kind_of(about: str) -> str:

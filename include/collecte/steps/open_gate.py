@@ -14,7 +14,7 @@ from collecte.opendata import is_spdx
 from collecte.package import differences, digest_of
 from collecte.release import read_assignment
 from collecte.steps.challenge_site import ChallengeSite
-from collecte.steps.decisions import ANSWERS, APPROVERS, Question
+from collecte.steps.decisions import Question, approval_questions
 from collecte.steps.release_gate import (
     broken_files,
     frame_of_cases,
@@ -66,19 +66,9 @@ def open_questions(site: ChallengeSite, label: str) -> tuple[Question, Question]
     if package.state != "frozen":
         raise NeedsPerson(f"{package.about} is not made.", "let its run end first.")
     text = _text(site, package)
-    coordinator, officer = (
-        Question(
-            package.about,
-            str(package.digest),
-            role,
-            f"{site.challenge.id} {label} : publier en Open Data ? / Publish as Open Data?",
-            text,
-            ANSWERS["open"],
-            {},
-        )
-        for role in APPROVERS["open"]
+    return approval_questions(
+        package, f"{site.challenge.id} {label} : publier en Open Data ? / Publish as Open Data?", text
     )
-    return coordinator, officer
 
 
 def generalised(site: ChallengeSite, package: PackageRow) -> Generalised:

@@ -1,7 +1,7 @@
 """Who is in a release, in which part: read from what is accepted, and frozen."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from collecte.package import sha256_of
 from collecte.pseudonym import ReleaseIds
 from collecte.release import (
     Assigned,
+    Copy,
     Member,
     Part,
     Scratch,
@@ -192,7 +193,7 @@ def rekeyer(ids: ReleaseIds) -> Rekeyer:
     return Rekeyer(ids.case, ids.uid, ids.reference, name)
 
 
-def copier(ids: ReleaseIds) -> Callable[[Source, Path], None]:
+def copier(ids: ReleaseIds) -> Copy:
     """Writes a safe copy under the ids of a release.
 
     Raises:
@@ -202,13 +203,13 @@ def copier(ids: ReleaseIds) -> Callable[[Source, Path], None]:
 
     names = rekeyer(ids)
 
-    def copy(source: Source, target: Path) -> None:
+    def copy(source: Source, target: Path) -> str:
         if sha256_of(source.origin) != source.sha256:
             raise NeedsPerson(
                 f"The safe copy of f{source.file_id} is not what was accepted.",
                 "put it back from the HDH or from the backup, then run the step again.",
             )
-        FORMATS[source.kind].rekey(source.origin, target, names)
+        return FORMATS[source.kind].rekey(source.origin, target, names).sha256
 
     return copy
 

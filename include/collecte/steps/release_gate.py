@@ -16,7 +16,7 @@ from collecte.gates import Check, as_markdown, competition_gate, region_check
 from collecte.package import digest_of
 from collecte.release import read_assignment, verify
 from collecte.steps.challenge_site import ChallengeSite
-from collecte.steps.decisions import ANSWERS, APPROVERS, Question
+from collecte.steps.decisions import Question, approval_questions
 from collecte.steps.release_making import rules_of
 from collecte.steps.scan_rules import scan_rules
 
@@ -59,19 +59,9 @@ def release_questions(site: ChallengeSite, label: str) -> tuple[Question, Questi
     """
     package = frozen(site, label)
     text = _text(site, package, release_gate(site, label))
-    coordinator, officer = (
-        Question(
-            package.about,
-            str(package.digest),
-            role,
-            f"{site.challenge.id} {label} : envoyer aux plateformes ? / Send to the hosts?",
-            text,
-            ANSWERS["release"],
-            {},
-        )
-        for role in APPROVERS["release"]
+    return approval_questions(
+        package, f"{site.challenge.id} {label} : envoyer aux plateformes ? / Send to the hosts?", text
     )
-    return coordinator, officer
 
 
 def frozen(site: ChallengeSite, label: str) -> PackageRow:

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,6 +19,7 @@ from collecte.keys import Keys
 from collecte.package import as_json, digest_of, sha256_of
 from collecte.release import (
     Assigned,
+    Copy,
     Scratch,
     Source,
     Tables,
@@ -49,7 +50,7 @@ class Plan:
     assigned: Sequence[Assigned]
     secret: bytes
     sources: Iterable[Source]
-    copy: Callable[[Source, Path], None]
+    copy: Copy
     rows: Scratch
     tables: Tables
     findings: Sequence[Finding]
@@ -63,7 +64,7 @@ class Made:
     counts: dict[str, int]
 
 
-def making_folder(final: Path, attempt: int = 0) -> Path:
+def making_folder(final: Path, attempt: int) -> Path:
     """Where an attempt makes a tree, beside its place."""
     return final.with_name(f".{final.name}.making.{attempt}")
 
@@ -168,11 +169,11 @@ def make(site: ChallengeSite, package: PackageRow, plan: Plan, job: Job) -> Made
     return Made(digest, counts)
 
 
-def put_in_place(final: Path, making: Path | None = None) -> None:
+def put_in_place(final: Path, making: Path) -> None:
     """Give a sealed tree its name; one that stood there stands beside it until :func:`drop_replaced`."""
     if final.exists():
         final.rename(_replaced(final))
-    (making or making_folder(final)).rename(final)
+    making.rename(final)
     fsync_folder(final.parent)
 
 
@@ -182,8 +183,9 @@ def take_back(final: Path) -> None:
     if not replaced.exists():
         return
     if final.exists():
-        shutil.rmtree(making_folder(final), ignore_errors=True)
-        final.rename(making_folder(final))
+        taken_back = making_folder(final, 0)
+        shutil.rmtree(taken_back, ignore_errors=True)
+        final.rename(taken_back)
     replaced.rename(final)
 
 

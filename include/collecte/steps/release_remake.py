@@ -109,7 +109,7 @@ def _sources(folder: Path, held: list[PackageFile]) -> Iterator[Source]:
                 )
 
 
-def _take_over(source: Source, target: Path) -> None:
+def _take_over(source: Source, target: Path) -> str:
     """Put a file of the release as it was into the new tree, without copying it."""
     if sha256_of(source.origin) != source.sha256:
         raise NeedsPerson(
@@ -117,6 +117,7 @@ def _take_over(source: Source, target: Path) -> None:
             "put the release's folder back from its backup, then run the step again.",
         )
     place(source.origin, target, source.sha256)
+    return source.sha256
 
 
 def _kept(
