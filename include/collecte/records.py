@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from collecte.findings import Finding
 
@@ -82,17 +83,41 @@ class Harvest:
         return f"Harvest({self.name!r}, …)"
 
 
+class Look(StrEnum):
+    """Whether text may stand in an output's pixels: look at each, at a sample, or there are none to look at.
+
+    ``declared``: the source says of itself that there is text; an output in which none is found is held back.
+    """
+
+    DECLARED = "declared"
+    ALWAYS = "always"
+    SAMPLE = "sample"
+    NEVER = "never"
+
+
+class Box(NamedTuple):
+    """A rectangle of an image, in pixels; ``right`` and ``bottom`` are the first that do not belong to it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
 @dataclass(frozen=True)
 class Safe:
     """What making a file safe gave: SHA-256 (hex) and size (bytes) of the output, hashed as it was written; findings;
     ``actions`` counts what was done (``removed``, ``replaced``, ``shifted``…). Where a finding refuses, there is no
-    output and ``sha256`` is empty.
+    output and ``sha256`` is empty. ``sha256_in``: of the source, where it was read to its end in the same pass, else
+    empty. ``look``: whether text may stand in its pixels.
     """
 
     sha256: str
     size: int
     findings: tuple[Finding, ...] = ()
     actions: Mapping[str, int] = field(default_factory=dict)
+    sha256_in: str = ""
+    look: Look = Look.NEVER
 
 
 Fact = str | int | float | bool | None

@@ -36,7 +36,18 @@ from collecte.challenge.fields import (
     Place,
     Text,
 )
-from collecte.challenge.kinds import Column, DicomOption, DicomRules, Kind, Kinds, TableRules, header_key
+from collecte.challenge.kinds import (
+    AttributeRule,
+    Column,
+    DeviceLayout,
+    DicomOption,
+    DicomRules,
+    Kind,
+    Kinds,
+    TableRules,
+    TextInPixels,
+    header_key,
+)
 from collecte.challenge.release import (
     ANSWERS,
     Destination,
@@ -60,6 +71,7 @@ __all__ = [
     "Agreement",
     "ArchiveLimits",
     "Arrival",
+    "AttributeRule",
     "Bilingual",
     "Centre",
     "Challenge",
@@ -68,6 +80,7 @@ __all__ = [
     "Contact",
     "Dates",
     "Destination",
+    "DeviceLayout",
     "DicomOption",
     "DicomRules",
     "Homogeneity",
@@ -92,6 +105,7 @@ __all__ = [
     "Role",
     "Split",
     "TableRules",
+    "TextInPixels",
     "Threshold",
     "header_key",
     "json_schema",

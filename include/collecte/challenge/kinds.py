@@ -1,5 +1,6 @@
 """What is collected, and how it is made safe: the rules of each kind of data."""
 
+import re
 import unicodedata
 from typing import Literal
 
@@ -10,12 +11,116 @@ from collecte.configfile import wrong
 
 Kind = Literal["dicom", "table"]
 
+#: The options of PS3.15, E.3, by the names of its clauses.
 DicomOption = Literal[
+    "clean_pixel_data",
+    "clean_recognizable_visual_features",
+    "clean_graphics",
+    "clean_structured_content",
+    "clean_descriptors",
+    "retain_longitudinal_full_dates",
     "retain_longitudinal_modified_dates",
     "retain_patient_characteristics",
     "retain_device_identity",
+    "retain_uids",
+    "retain_safe_private",
     "retain_institution_identity",
 ]
+
+
+class AttributeRule(Model):
+    """What becomes of one DICOM attribute, at every depth, before the profile and its options are asked."""
+
+    attribute: Text = Field(
+        description="Keyword or tag of the dictionary; of a private element its tag with `xx` for the block.",
+        examples=["SeriesDescription", "(0018,1030)", "(0019,xx0C)"],
+    )
+    creator: Text | None = Field(
+        default=None, description="The private creator; with a private element only.", examples=["SIEMENS MR HEADER"]
+    )
+    action: Literal["keep", "replace", "empty", "remove", "shift", "hash"] = Field(
+        description=(
+            "keep: as it stands (UIDs are replaced and dates shifted all the same). replace: by `value`. empty, "
+            "remove: without its value, or wholly. shift: a date, with its subject. hash: a keyed replacement, the "
+            "same wherever the value stands."
+        )
+    )
+    value: Text | None = Field(default=None, description="With action replace.", examples=["THORAX"])
+
+    @model_validator(mode="after")
+    def _meant(self) -> "AttributeRule":
+        if (self.action == "replace") != (self.value is not None):
+            raise wrong("goes with action replace, and action replace needs it", "add or remove value", at="value")
+        private = re.fullmatch(r"\(?([0-9A-Fa-f]{3}[13579bdfBDF]),? ?[xX]{2}([0-9A-Fa-f]{2})\)?", self.attribute)
+        if private and self.creator is None:
+            raise wrong("is private and names no creator", "add creator, as the files have it", at="creator")
+        if not private and self.creator is not None:
+            raise wrong("goes with a private element only", "remove creator, or write (gggg,xxee)", at="creator")
+        if not private and self.tag is None:
+            raise wrong(
+                f"names the attribute `{self.attribute}`, which is not in the DICOM dictionary",
+                "write its keyword (SeriesDescription) or its tag (0008,103E); a private one as (0019,xx0C)",
+                at="attribute",
+            )
+        if self.tag in _OURS_ALONE:
+            raise wrong("names who the patient is or what the object is", "leave it to the profile", at="attribute")
+        return self
+
+    @property
+    def tag(self) -> int | None:
+        """The tag of a public attribute; None of a private one."""
+        from pydicom.datadict import keyword_for_tag, tag_for_keyword
+
+        digits = re.fullmatch(r"\(?([0-9A-Fa-f]{4}),? ?([0-9A-Fa-f]{4})\)?", self.attribute)
+        if digits is None:
+            return tag_for_keyword(self.attribute)
+        tag = int(digits[1] + digits[2], 16)
+        return tag if keyword_for_tag(tag) else None
+
+    @property
+    def private(self) -> tuple[int, int] | None:
+        """Group and last byte of the element number of a private element; None of a public one."""
+        digits = re.fullmatch(r"\(?([0-9A-Fa-f]{4}),? ?[xX]{2}([0-9A-Fa-f]{2})\)?", self.attribute)
+        return (int(digits[1], 16), int(digits[2], 16)) if digits else None
+
+
+#: PatientName, PatientID, SOPClassUID, SOPInstanceUID, StudyInstanceUID, SeriesInstanceUID, and what we stamp.
+_OURS_ALONE = frozenset(
+    (0x00100010, 0x00100020, 0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00120062, 0x00120063, 0x00120064)
+)
+
+
+class DeviceLayout(Model):
+    """Where a device writes into its images."""
+
+    manufacturer: Text = Field(description="Manufacturer (0008,0070), compared without case.", examples=["ACME"])
+    model: Text | None = Field(default=None, description="ManufacturerModelName; absent: every model.")
+    rows: Count = Field(ge=1, description="Rows of the image.", examples=["768"])
+    columns: Count = Field(ge=1, description="Columns of the image.", examples=["1024"])
+    boxes: tuple[tuple[Count, Count, Count, Count], ...] = Field(
+        min_length=1, description="Boxes to mask: left, top, right, bottom, in pixels.", examples=["[[0, 0, 1024, 60]]"]
+    )
+
+
+class TextInPixels(Model):
+    """What becomes of text that is burned into images."""
+
+    found: Literal["mask", "quarantine"] = Field(
+        default="quarantine", description="Mask it, look again, and let the image through; or hold the image back."
+    )
+    share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description=(
+            "Share of the images of other classes that are looked at as well, besides one of each series; ultrasound, "
+            "secondary capture, angiography, endoscopy and whatever declares text are always looked at."
+        ),
+        examples=["0.05"],
+    )
+    layouts: tuple[DeviceLayout, ...] = Field(
+        default=(), description="Where devices write, beside the layouts that are known; masked unseen."
+    )
 
 
 class DicomRules(Model):
@@ -24,13 +129,27 @@ class DicomRules(Model):
     profile: Literal["basic"] = Field(default="basic", description="Basic Application Confidentiality Profile (E.2).")
     options: tuple[DicomOption, ...] = Field(
         default=("retain_longitudinal_modified_dates", "retain_patient_characteristics"),
-        description="Options of PS3.15 E.3. Dates are shifted per subject, never kept.",
+        description="Options of PS3.15 E.3. With modified dates they are shifted per subject.",
         examples=["[retain_longitudinal_modified_dates, retain_patient_characteristics]"],
     )
-    burned_in_annotation: Literal["quarantine", "accept"] = Field(
-        default="quarantine",
-        description="What becomes of images that declare BurnedInAnnotation = YES. Accept: only after a person looked.",
+    attributes: tuple[AttributeRule, ...] = Field(
+        default=(),
+        description="The challenge's own rules for single attributes; they come before profile and options.",
+        examples=["[{attribute: SeriesDescription, action: keep}]"],
     )
+    text_in_pixels: TextInPixels = Field(
+        default_factory=TextInPixels, description="Text that is burned into images; `{}` takes the defaults."
+    )
+
+    @model_validator(mode="after")
+    def _combination(self) -> "DicomRules":
+        if {"retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"} <= set(self.options):
+            raise wrong("keeps dates as they are and shifts them", "choose one of the two options", at="options")
+        named = [(rule.attribute.casefold(), rule.creator) for rule in self.attributes]
+        for index, name in enumerate(named):
+            if name in named[:index]:
+                raise wrong("is ruled twice", "keep one of the two rules", at=f"attributes.{index}.attribute")
+        return self
 
 
 class Column(Model):

@@ -99,7 +99,7 @@ def test_make_safe_refuses_on_its_own_what_harvest_refuses(tmp_path: Path) -> No
 
 
 def test_burned_in_text_passes_where_the_challenge_accepts_it(make: Maker) -> None:
-    assert make(slice_of(BurnedInAnnotation="YES"), context(burned_in_annotation="accept")).codes == set()
+    assert make(slice_of(BurnedInAnnotation="YES"), context(text_in_pixels={"found": "mask"})).codes == set()
 
 
 def test_the_french_is_polite_and_uses_its_own_typography() -> None:

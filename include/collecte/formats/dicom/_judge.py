@@ -82,7 +82,7 @@ def refusals(dicom: Dicom, who: Identity, rules: DicomRules) -> tuple[Finding, .
         found.append(Finding("DICOM-NO-SUBJECT", place="PatientID"))
     if dicom.header.pixels is None:
         found.append(Finding("DICOM-NO-PIXELS"))
-    if dicom.word(_BURNED_IN_ANNOTATION).upper() == "YES" and rules.burned_in_annotation == "quarantine":
+    if dicom.word(_BURNED_IN_ANNOTATION).upper() == "YES" and rules.text_in_pixels.found == "quarantine":
         found.append(Finding("DICOM-BURNED-IN", place="BurnedInAnnotation"))
     if _overlay_in_pixels(dicom):
         found.append(Finding("DICOM-OVERLAY-IN-PIXELS", place="(60xx,0102)"))
