@@ -1,14 +1,27 @@
 """Keyed replacements: one patient, one pseudonym, wherever their data stand, and no way back."""
 
+import csv
+import io
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
 
+import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collecte.challenge import load
+from collecte.challenge.collection import IssuerAlias
 from collecte.keys import Keys
-from collecte.pseudonym import Pseudonymiser, is_placeholder, normalise_identifier
-from collecte.records import PatientRef
+from collecte.pseudonym import Pseudonymiser, is_placeholder, normalise_identifier, without_padding
+from collecte.recall import parse_requests
+from collecte.records import PatientRef, State
+from collecte.steps.deidentify import Outcome, deidentify
+from collecte.steps.pseudonyms import pseudonyms_of
+from demo.deliveries import Patient, ct_slice
 
 KEYS = Keys.new()
 ARVEL = Pseudonymiser(KEYS, "arvel", "CHU-ARVEL")
@@ -38,10 +51,42 @@ def test_the_accents_of_an_identifier_may_be_composed_or_not() -> None:
     assert ARVEL.subject(PatientRef("Ébène-12")) == ARVEL.subject(PatientRef("E\u0301be\u0300ne-12"))
 
 
+@pytest.mark.parametrize("spelling", ["0012345", "012345", " 00 12345", "00000012345", "\uff10\uff1012345"], ids=ascii)
+def test_a_number_padded_with_zeros_is_the_same_patient(spelling: str) -> None:
+    """A spreadsheet reads 0012345 as a number and writes 12345."""
+    assert ARVEL.subject(PatientRef(spelling)) == ARVEL.subject(PatientRef("12345"))
+
+
+@pytest.mark.parametrize("dash", ["\u2010", "\u2011", "\u2013", "\u2212", "\uff0d", " - "], ids=ascii)
+def test_a_hyphen_is_one_however_it_is_typed(dash: str) -> None:
+    assert ARVEL.subject(PatientRef(f"AB{dash}123")) == ARVEL.subject(PatientRef("ab-123"))
+
+
 def test_identifiers_that_differ_are_two_patients() -> None:
-    """Leading zeros count: 0123 and 123 may be two people."""
-    subjects = {ARVEL.subject(PatientRef(text)) for text in ("0123", "123", "1230", "A123", "1-23")}
-    assert len(subjects) == 5
+    """Zeros pad numbers alone; a hyphen or a dot may part two numbers."""
+    texts = ("123", "1230", "A123", "A0123", "1-23", "1.23", "12/3", "0-123", "00123A", "123A")
+    assert len({ARVEL.subject(PatientRef(text)) for text in texts}) == len(texts)
+
+
+def test_leading_zeros_count_where_the_challenge_says_so() -> None:
+    kept = Pseudonymiser(KEYS, "arvel", "CHU-ARVEL", leading_zeros="kept")
+    assert kept.subject(PatientRef("0012345")) != kept.subject(PatientRef("12345"))
+    assert kept.subject(PatientRef("12345")) == ARVEL.subject(PatientRef("12345"))
+    assert kept.subject(PatientRef("000")) is None
+
+
+@given(identifiers, st.sampled_from(["", " ", "\u00a0", "\u200b"]), st.integers(0, 6))
+def test_case_spaces_and_padding_never_make_two_of_one_patient(identifier: str, gap: str, zeros: int) -> None:
+    padding = "0" * zeros if identifier.isascii() and identifier.isdigit() else ""
+    written = f"{gap}{padding}{gap.join(identifier)}{gap}"
+    assert ARVEL.subject(PatientRef(written)) == ARVEL.subject(PatientRef(identifier))
+
+
+@given(identifiers)
+def test_a_normalised_identifier_stays_as_it_is(identifier: str) -> None:
+    normal = normalise_identifier(identifier)
+    assert normalise_identifier(normal) == normal
+    assert without_padding(without_padding(normal)) == without_padding(normal)
 
 
 def test_one_number_at_two_centres_is_two_patients() -> None:
@@ -50,6 +95,17 @@ def test_one_number_at_two_centres_is_two_patients() -> None:
 
 def test_one_number_of_two_issuers_is_two_patients() -> None:
     assert ARVEL.subject(PatientRef("123456", "HOSPITAL A")) != ARVEL.subject(PatientRef("123456", "HOSPITAL B"))
+
+
+def test_an_issuer_that_the_challenge_maps_is_the_one_it_stands_for() -> None:
+    aliases = (("CHU-ARVEL-OLD", "CHU-ARVEL"), ("Maternité d'Arvel", "CHU-ARVEL"), ("LAB", "LABORATOIRE"))
+    mapped = Pseudonymiser(KEYS, "arvel", "CHU-ARVEL", aliases=aliases)
+    own = mapped.subject(PatientRef("123456"))
+    for issuer in ("CHU-ARVEL-OLD", "chu-arvel-old ", "Maternite\u0301 d'Arvel", "CHU-ARVEL", "", None):
+        assert mapped.subject(PatientRef("123456", issuer)) == own, issuer
+    assert mapped.subject(PatientRef("123456", "lab")) == mapped.subject(PatientRef("123456", "LABORATOIRE")) != own
+    assert mapped.subject(PatientRef("123456", "CHU-ARVEL-OLDER")) != own
+    assert own == ARVEL.subject(PatientRef("123456")), "a map changes nobody but whom it maps"
 
 
 def test_centre_and_identifier_cannot_be_shifted_into_one_another() -> None:
@@ -79,8 +135,8 @@ def test_a_pseudonym_has_one_form_and_holds_nothing_of_the_identifier(identifier
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "\0", "\u200b", "0", "00000", "000-000", "XXXX", "xxx", "99999999", "?", "-", "...", "ANON", "anonymous",
-     "Anonymisé", "Anonymise\u0301", "UNKNOWN", "inconnu", "N/A", "n.a.", "none", "NULL", "non renseigné",
+    ["", " ", "\0", "\u200b", "0", "00000", "009999", "000-000", "XXXX", "xxx", "99999999", "?", "-", "...", "ANON",
+     "anonymous", "Anonymisé", "Anonymise\u0301", "UNKNOWN", "inconnu", "N/A", "n.a.", "none", "NULL", "non renseigné",
      "Non Renseignée", "ND", "sans IPP", "Patient ID"],
     ids=ascii,
 )  # fmt: skip
@@ -104,6 +160,15 @@ def test_every_date_moves_back_by_at_least_a_day_and_at_most_the_limit(identifie
     assert -limit <= pseudonyms.shift(subject).days <= -1
     assert pseudonyms.shift(subject).seconds == 0
     assert pseudonyms.shift(subject) == pseudonyms.shift(subject)
+
+
+@given(identifiers, st.dates(date(1900, 1, 1), date(2100, 1, 1)), st.dates(date(1900, 1, 1), date(2100, 1, 1)))
+def test_a_subject_s_dates_keep_their_intervals_in_whole_days(identifier: str, one: date, other: date) -> None:
+    subject = ARVEL.subject(PatientRef(identifier))
+    assert subject is not None
+    shift = ARVEL.shift(subject)
+    assert (other + shift) - (one + shift) == other - one
+    assert shift == timedelta(days=shift.days) <= timedelta(days=-1)
 
 
 def test_shifts_differ_between_subjects_and_use_the_whole_span() -> None:
@@ -144,5 +209,69 @@ def test_one_value_gives_unlike_replacements_for_unlike_purposes() -> None:
 
 def test_nothing_secret_or_identifying_stands_in_a_repr() -> None:
     ARVEL.subject(PatientRef("A0412733"))
-    assert repr(ARVEL) == "Pseudonymiser(centre='arvel', issuer='CHU-ARVEL', max_shift_days=365)"
+    assert repr(ARVEL) == (
+        "Pseudonymiser(centre='arvel', issuer='CHU-ARVEL', max_shift_days=365, aliases=(), leading_zeros='ignored')"
+    )
     assert "A0412733" not in repr(PatientRef("A0412733"))
+
+
+# --- wherever a subject is found by identifier
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A folder made safe: the output, what became of each file, and the replacements."""
+
+    target: Path
+    outcomes: Mapping[str, Outcome]
+    pseudonyms: Pseudonymiser
+
+    def out(self, name: str) -> Path:
+        return self.target / self.outcomes[name].output
+
+    def rows(self) -> list[dict[str, str]]:
+        return list(csv.DictReader(self.out("c.csv").read_text("utf-8").splitlines()))
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
+    """One patient, written by the scanner with zeros and by the spreadsheet without; and the old hospital's number."""
+    source, target = tmp_path_factory.mktemp("delivery"), tmp_path_factory.mktemp("safe") / "out"
+    patient = Patient("MARCHEMALLE^Odilon", "00412733", "19560412", "M")
+    (source / "a.dcm").write_bytes(ct_slice(patient, 1, 1, 16))
+    other = pydicom.dcmread(io.BytesIO(ct_slice(patient, 2, 2, 16)))
+    other.PatientID, other.IssuerOfPatientID = "412733", "Arvel Nord"
+    other.save_as(source / "b.dcm")
+    (source / "c.csv").write_text("ipp;date_examen;diagnostic\n412733;2026-11-01;1\n0000412733;2026-11-02;0\n", "utf-8")
+    challenge = load(Path(__file__).parents[1] / "include" / "challenges" / "demo.yaml")
+    issuers = (IssuerAlias(alias="ARVEL NORD", issuer="CHU-ARVEL"),)
+    centre = challenge.centres[0].model_copy(update={"issuers": issuers})
+    outcomes = deidentify(source, target, challenge, centre, KEYS)
+    return Delivered(target, {outcome.source: outcome for outcome in outcomes}, pseudonyms_of(challenge, centre, KEYS))
+
+
+def test_one_patient_in_four_writings_of_two_issuers_is_one_subject(delivered: Delivered) -> None:
+    subject = delivered.pseudonyms.subject(PatientRef("412733"))
+    assert {name: outcome.state for name, outcome in delivered.outcomes.items()} == dict.fromkeys(
+        ("a.dcm", "b.dcm", "c.csv"), State.ACCEPTED
+    )
+    images = [pydicom.dcmread(delivered.out(name)) for name in ("a.dcm", "b.dcm")]
+    assert [image.PatientID for image in images] == [subject, subject]
+    assert [row["subject"] for row in delivered.rows()] == [subject, subject]
+
+
+def test_dates_move_alike_in_tables_and_images(delivered: Delivered) -> None:
+    subject = delivered.pseudonyms.subject(PatientRef("412733"))
+    assert subject is not None
+    images = [date.fromisoformat(pydicom.dcmread(delivered.out(name)).StudyDate) for name in ("a.dcm", "b.dcm")]
+    rows = [date.fromisoformat(row["exam_date"]) for row in delivered.rows()]
+    moved = [day + delivered.pseudonyms.shift(subject) for day in (date(2026, 11, 1), date(2026, 11, 2))]
+    assert images == rows == moved
+
+
+def test_a_request_in_another_writing_means_the_same_subject() -> None:
+    asked, unreadable = parse_requests(
+        "ipp;demande;émetteur\n00412733;opposition;\n 412 733;effacement;chu-arvel\n".encode()
+    )
+    assert not unreadable
+    assert {ARVEL.subject(one.patient) for one in asked} == {ARVEL.subject(PatientRef("412733"))}

@@ -9,6 +9,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property, lru_cache
+from typing import Literal
 
 from collecte.keys import Keys, keyed_digest
 from collecte.records import PatientRef
@@ -25,11 +26,24 @@ _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 def normalise_identifier(text: str) -> str:
-    """An identifier as it is compared: NFKC, upper case, no spaces, nothing unseen (controls, byte-order mark)."""
+    """An identifier as it is compared: NFKC, upper case, no spaces, nothing unseen (controls, byte-order mark), and any
+    dash as a hyphen. Punctuation stays: 1-23 and 123 may be two people, a hyphen may part a number from its visit.
+    """
     folded = unicodedata.normalize("NFKC", text).upper()
     if folded.isascii() and folded.isprintable():
         return folded.replace(" ", "")
-    return "".join(c for c in folded if not c.isspace() and unicodedata.category(c) not in ("Cc", "Cf"))
+    seen = (c for c in folded if not c.isspace() and unicodedata.category(c) not in ("Cc", "Cf"))
+    dashed = "".join("-" if c == "\N{MINUS SIGN}" or unicodedata.category(c) == "Pd" else c for c in seen)
+    return unicodedata.normalize("NFKC", dashed)  # what a space held apart may be composed now
+
+
+def without_padding(identifier: str) -> str:
+    """A normalised identifier without leading zeros, where it is digits alone: spreadsheets and integer columns drop
+    them from numbers, and from nothing else (``P0012``, ``00-12`` stay). Zeros alone stay, to be a placeholder.
+    """
+    if identifier[:1] != "0" or not (identifier.isascii() and identifier.isdigit()):
+        return identifier
+    return identifier.lstrip("0") or identifier
 
 
 def is_placeholder(identifier: str) -> bool:
@@ -42,20 +56,28 @@ def is_placeholder(identifier: str) -> bool:
 @dataclass(frozen=True)
 class Pseudonymiser:
     """The replacements of one centre of one challenge. ``issuer``: the centre's default issuer of patient identifiers;
-    dates move back by 1 to ``max_shift_days`` days.
+    dates move back by 1 to ``max_shift_days`` days. ``aliases``: pairs of another name of an issuer and the issuer;
+    ``leading_zeros``: whether those of an identifier of digits alone count.
     """
 
     keys: Keys = field(repr=False)
     centre: str
     issuer: str
     max_shift_days: int = 365
+    aliases: tuple[tuple[str, str], ...] = ()
+    leading_zeros: Literal["ignored", "kept"] = "ignored"
 
     def subject(self, patient: PatientRef) -> str | None:
-        """``sub-`` and 16 characters (80 bits) of base32, or None where the identifier is a placeholder."""
-        if is_placeholder(patient.identifier):
+        """``sub-`` and 16 characters (80 bits) of base32, or None where the identifier is a placeholder. Every writing
+        of one identifier gives the same: see :func:`normalise_identifier` and :func:`without_padding`.
+        """
+        identifier = normalise_identifier(patient.identifier)
+        if self.leading_zeros == "ignored":
+            identifier = without_padding(identifier)
+        if is_placeholder(identifier):
             return None
         issuer = normalise_identifier(patient.issuer or "") or normalise_identifier(self.issuer)
-        return _subject(self._subject_key, self.centre, issuer, normalise_identifier(patient.identifier))
+        return _subject(self._subject_key, self.centre, self._issuers.get(issuer, issuer), identifier)
 
     def uid(self, uid: str) -> str:
         """The replacement of one DICOM UID, the same wherever in the challenge it stands (PS3.5, B.2: ``2.25.``)."""
@@ -69,6 +91,10 @@ class Pseudonymiser:
         """How far this subject's dates move: back, by at least a day, the same in every kind of data."""
         number = int.from_bytes(keyed_digest(self._shift_key, "date shift", subject)[:8], "big")
         return -timedelta(days=1 + number % self.max_shift_days)
+
+    @cached_property
+    def _issuers(self) -> dict[str, str]:
+        return {normalise_identifier(alias): normalise_identifier(issuer) for alias, issuer in self.aliases}
 
     @cached_property
     def _subject_key(self) -> bytes:

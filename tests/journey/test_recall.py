@@ -263,6 +263,11 @@ def test_a_request_for_somebody_unknown_is_answered_in_the_drop_and_told_nobody_
     assert ends(shipped.site("arvel"))["suite/IM1"] == "rejected: SUBJECT-RECALLED"
 
 
+def test_a_patient_is_found_by_another_writing_of_the_identifier(shipped: World) -> None:
+    spaced = f" {MARCHEMALLE.ipp[:3].lower()} {MARCHEMALLE.ipp[3:]}"
+    assert ask(shipped, f"ipp;demande\n{spaced};opposition\n") == [1]
+
+
 def test_a_list_is_read_once_and_a_corrected_one_anew(shipped: World) -> None:
     line = f"ipp;demande\n{MARCHEMALLE.ipp};opposition\n"
     assert ask(shipped, line) == [1]

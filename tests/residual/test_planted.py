@@ -320,11 +320,16 @@ def test_a_name_made_of_technical_words_is_found_whole_and_in_person_names(tmp_p
     [
         *(("12-345-678", value) for value in ("12-345-678", "12 345 678", "12345678", "12.345.678", "12/345/678")),
         ("0012345678", "12345678"),
+        ("0012345", "12345"),
+        ("00412733", "0412733"),
+        ("12345", "0012345"),
+        ("412733", "0000412733"),
+        ("0001234", "1234"),
         ("AB/12 34", "ab1234"),
         ("ab_1234", "AB-1234"),
     ],
 )
-def test_an_id_is_found_with_other_separators_and_without_leading_zeros(
+def test_an_id_is_found_with_other_separators_and_other_leading_zeros(
     tmp_path: Path, harvested: str, value: str
 ) -> None:
     path = tmp_path / "t.txt"

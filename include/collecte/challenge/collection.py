@@ -5,7 +5,20 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from collecte.challenge.fields import Contact, Count, Cron, Day, Id, Language, Minutes, Model, Place, Text, Url
+from collecte.challenge.fields import (
+    Contact,
+    Count,
+    Cron,
+    Day,
+    Id,
+    Language,
+    Minutes,
+    Model,
+    Place,
+    Text,
+    Url,
+    issuer_key,
+)
 from collecte.challenge.kinds import Kind
 from collecte.challenge.release import Region
 from collecte.configfile import wrong
@@ -149,6 +162,15 @@ class Promise(Model):
     by: Day = Field(description="Until when: a day of the collection.", examples=["2027-01-31"])
 
 
+class IssuerAlias(Model):
+    """Another name under which files tell an issuer: the same number under either is one patient."""
+
+    alias: Text = Field(
+        description="As the files write it; capitals and spaces do not count.", examples=["CHU-ARVEL-OLD"]
+    )
+    issuer: Text = Field(description="The issuer that it stands for, which is no alias itself.", examples=["CHU-ARVEL"])
+
+
 class Centre(Model):
     """One contributing hospital."""
 
@@ -159,6 +181,21 @@ class Centre(Model):
     issuer: Text = Field(
         description="Issuer of its patient identifiers where a file names none, as tables do. Never changed.",
         examples=["CHU-ARVEL"],
+    )
+    issuers: tuple[IssuerAlias, ...] = Field(
+        default=(),
+        description=(
+            "Other names of issuers, as after a merger of hospitals. Without one, the same number of two issuers is "
+            "two patients. None is added or removed once data were collected under it: its subjects would be others."
+        ),
+    )
+    leading_zeros: Literal["ignored", "kept"] = Field(
+        default="ignored",
+        description=(
+            "Whether 0012345 and 12345 are one patient: an identifier of digits alone loses its leading zeros in "
+            "spreadsheets. kept: they are two. Never changed once data were collected."
+        ),
+        examples=["ignored"],
     )
     drop: Place = Field(description="Where it deposits.")
     schedule: Cron | None = Field(
@@ -172,3 +209,27 @@ class Centre(Model):
     )
     promised: tuple[Promise, ...] = Field(default=(), description="What it announced, by kind and day.")
     agreement: Agreement = Field(description="The clauses under which its data may be collected.")
+
+    @model_validator(mode="after")
+    def _issuers_end_somewhere(self) -> "Centre":
+        """One step from an alias to its issuer: no chains, so no circles."""
+        aliases: dict[str, int] = {}
+        for index, one in enumerate(self.issuers):
+            if (key := issuer_key(one.alias)) == issuer_key(self.issuer):
+                raise wrong(
+                    "is the centre's own issuer, which every table means",
+                    "let the other name be the alias, and this one the issuer",
+                    at=f"issuers.{index}.alias",
+                )
+            if aliases.setdefault(key, index) != index:
+                raise wrong(
+                    f"is an alias already, in issuers[{aliases[key]}]", "keep one of them", at=f"issuers.{index}.alias"
+                )
+        for index, one in enumerate(self.issuers):
+            if (other := aliases.get(issuer_key(one.issuer))) is not None:
+                raise wrong(
+                    f"is itself an alias, in issuers[{other}]",
+                    "name the issuer that this one stands for in the end",
+                    at=f"issuers.{index}.issuer",
+                )
+        return self

@@ -1,6 +1,7 @@
 """The types of a challenge file's values, and the blocks that several others are made of."""
 
 import re
+import unicodedata
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -46,6 +47,11 @@ def _path(text: str) -> str:
     if ".." in text.split("/"):
         raise wrong("leads upwards with `..`", "write the whole folder, as in /depot/arvel")
     return text
+
+
+def issuer_key(text: str) -> str:
+    """What an issuer's name is compared by, as identifiers are: no capitals, no spaces, no forms of compatibility."""
+    return "".join(unicodedata.normalize("NFKC", text).upper().split())
 
 
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]

@@ -6,7 +6,8 @@ identifier     looked for
 name           each part (split at ``^ = - ' , . _ /`` and spaces) of three letters and more. Particles, titles and
                technical words (*weak* parts: ``de``, ``CT``, ``TEST``) count only in a person name or a patient ID;
                where a name has no other part, the whole name counts anywhere, in either order
-ID             as it stands, without and with other separators, without leading zeros. Placeholders are no IDs
+ID             as it stands, without and with other separators; digits alone without leading zeros (from four of them)
+               and with some (from five, up to ten). Placeholders are no IDs
 birth date     :mod:`collecte.residual.dates`
 address        its phrases (between commas and lines), and its words of seven letters and more that no dictionary knows
 phone, NIR     in their usual groupings, with and without prefix and key
@@ -58,6 +59,9 @@ _ADDRESS_SPLIT = re.compile(rb"[\r\n,;^=/\\]+")
 _WORDS = re.compile(rb"[a-z0-9\x80-\xff]+")
 _SEPARATORS = (b"", b" ", b"-", b"_", b".", b"/")
 _DIGITS = re.compile(rb"\d+")
+#: Digits, leading zeros apart, of the shortest number that is looked for without them, and with others; and digits in
+#: all of the widest with others: hospitals number their patients in up to ten places.
+_SHORTEST_BARE, _SHORTEST_PADDED, _WIDEST_PADDED = 4, 5, 10
 
 
 def tokens(identifier: Identifier) -> frozenset[Token]:
@@ -88,9 +92,18 @@ def _id(value: bytes) -> Iterator[Token]:
     if len(parts) > 1 and len(b"".join(parts)) >= 5 and not _is_uid(value):
         for separator in _SEPARATORS:
             yield _token(IdentifierKind.ID, separator.join(parts))
-    short = value.lstrip(b"0")
-    if value.isdigit() and len(value) > len(short) >= 6:
-        yield _token(IdentifierKind.ID, short)
+    if value.isdigit():
+        yield from (_token(IdentifierKind.ID, digits) for digits in _padded(value.lstrip(b"0")))
+
+
+def _padded(digits: bytes) -> Iterator[bytes]:
+    """A number without and with leading zeros. Four digits are looked for bare alone, as what stands in counters is
+    ``0001234``; of three and fewer nobody can tell whose they are.
+    """
+    if len(digits) >= _SHORTEST_BARE:
+        yield digits
+    if len(digits) >= _SHORTEST_PADDED:
+        yield from (digits.zfill(width) for width in range(len(digits) + 1, _WIDEST_PADDED + 1))
 
 
 def _address(value: bytes) -> Iterator[Token]:

@@ -21,11 +21,11 @@ from collecte.findings import Finding, refused
 from collecte.formats import Context
 from collecte.keys import Keys
 from collecte.package import sha256_of
-from collecte.pseudonym import Pseudonymiser
 from collecte.receive import unreadable
 from collecte.records import Identifier, Safe, State
 from collecte.steps.harvest import OTHER, Examined, examine
 from collecte.steps.make_safe import References, make_file_safe
+from collecte.steps.pseudonyms import pseudonyms_of
 from collecte.zones import place
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _disk() -> Iterator[None]:
 
 def context_of(challenge: Challenge, centre: Centre, keys: Keys) -> Context:
     """What the formats may know of a centre of a challenge; references lead nowhere yet."""
-    return Context(challenge, centre, Pseudonymiser(keys, centre.id, centre.issuer, challenge.max_date_shift_days))
+    return Context(challenge, centre, pseudonyms_of(challenge, centre, keys))
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from collecte.challenge import Centre, Challenge, KeysReference, load
 from collecte.errors import NeedsPerson
 from collecte.formats import Context, nowhere
 from collecte.keys import Keys
-from collecte.pseudonym import Pseudonymiser
 from collecte.settings import Settings
+from collecte.steps.pseudonyms import pseudonyms_of
 from collecte.transport import Endpoint, load_endpoint
 from collecte.zones import zone_folder
 
@@ -35,8 +35,7 @@ class Site:
     def context(self, reference: Callable[[str], str | None] = nowhere) -> Context:
         """What the formats may know here."""
         challenge, centre = self.challenge, self.centre
-        pseudonyms = Pseudonymiser(self.keys, centre.id, centre.issuer, challenge.max_date_shift_days)
-        return Context(challenge, centre, pseudonyms, reference)
+        return Context(challenge, centre, pseudonyms_of(challenge, centre, self.keys), reference)
 
     def received(self, delivery: DeliveryRow) -> Path:
         """The delivery's folder in landing. IDENTIFYING."""
