@@ -34,7 +34,7 @@ class Keys:
     """The key ring of one challenge. ``repr`` shows nothing of it."""
 
     challenge_secret: bytes = field(repr=False)
-    sealing: dict[str, bytes] = field(repr=False)
+    sealing: dict[str, bytes] = field(repr=False, hash=False)
     active_sealing: str
     signing_seed: bytes = field(repr=False)
 

@@ -43,6 +43,10 @@ def _overlay(folder: Path, make: Maker) -> Made:
     return make(image)
 
 
+def _of_class(folder: Path, uid: str) -> Path:
+    return spliced(folder / "in", [element(0x00080016, "UI", uid.encode())])
+
+
 CASES = {
     "DICOM-UNREADABLE": _unreadable,
     "DICOM-TRUNCATED": _truncated,
@@ -50,7 +54,15 @@ CASES = {
     "DICOM-INCOMPLETE": lambda folder, make: make(spliced(folder / "in", [element(0x0020000E, "UI", b"")])),
     "DICOM-NO-SUBJECT": lambda folder, make: make(slice_of(PatientID="ANON")),
     "DICOM-DIRECTORY": lambda folder, make: make(bundled("DICOMDIR")),
-    "DICOM-SOP-CLASS-NOT-COVERED": lambda folder, make: make(bundled("reportsi.dcm")),
+    "DICOM-SOP-CLASS-NOT-COVERED": lambda folder, make: make(_of_class(folder, "1.2.840.10008.5.1.4.34.7")),
+    "DICOM-DOCUMENT": lambda folder, make: make(_of_class(folder, "1.2.840.10008.5.1.4.1.1.104.1")),
+    "DICOM-VOICE": lambda folder, make: make(_of_class(folder, "1.2.840.10008.5.1.4.1.1.9.4.1")),
+    "DICOM-VIDEO": lambda folder, make: make(_of_class(folder, "1.2.840.10008.5.1.4.1.1.77.1.1.1")),
+    "DICOM-RAW-DATA": lambda folder, make: make(_of_class(folder, "1.2.840.10008.5.1.4.1.1.66")),
+    "DICOM-PIXELS-UNEXPECTED": lambda folder, make: make(_of_class(folder, "1.2.840.10008.5.1.4.1.1.88.11")),
+    "DICOM-RECOGNISABLE": lambda folder, make: make(
+        slice_of(BodyPartExamined="HEAD"), context(options=["clean_recognizable_visual_features"])
+    ),
     "DICOM-TRANSFER-SYNTAX-NOT-COVERED": _video,
     "DICOM-BURNED-IN": lambda folder, make: make(slice_of(BurnedInAnnotation="YES")),
     "DICOM-OVERLAY-IN-PIXELS": _overlay,
@@ -87,8 +99,14 @@ def test_the_uid_of_a_class_that_is_not_the_standards_is_not_told(tmp_path: Path
     "name",
     ["reportsi.dcm", "rtplan.dcm", "rtdose_1frame.dcm", "rtstruct.dcm", "waveform_ecg.dcm", "test-SR.dcm"],
 )
-def test_kinds_of_object_that_no_rule_covers_are_refused(make: Maker, name: str) -> None:
-    assert make(bundled(name)).codes == {"DICOM-SOP-CLASS-NOT-COVERED"}
+def test_objects_that_are_no_images_are_made_safe(make: Maker, name: str) -> None:
+    assert make(bundled(name)).codes <= {"DICOM-NO-SUBJECT"}
+
+
+@pytest.mark.parametrize(("part", "passes"), [("CHEST", True), ("SKULL", False), (None, False)])
+def test_a_volume_passes_where_no_face_is_in_view(make: Maker, part: str | None, passes: bool) -> None:
+    faceless = context(options=["clean_recognizable_visual_features"])
+    assert make(slice_of(BodyPartExamined=part), faceless).codes == (set() if passes else {"DICOM-RECOGNISABLE"})
 
 
 def test_make_safe_refuses_on_its_own_what_harvest_refuses(tmp_path: Path) -> None:

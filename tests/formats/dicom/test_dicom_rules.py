@@ -2,11 +2,13 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.uid import UID
 
+from collecte.challenge import AttributeRule
 from collecte.formats.dicom._rules import TOP, Action, Rules, attribute_type
 from collecte.formats.dicom._tables import by_tag, rows, sop_classes, transfer_syntaxes
 
@@ -14,7 +16,7 @@ ALL = ("retain_longitudinal_modified_dates", "retain_patient_characteristics")
 SECOND_SOURCE = Path(__file__).parent / "second_source.csv"
 
 
-@pytest.mark.parametrize("table", ["e1_1_2026c", "keep", "ours", "identifying", "open_texts"])
+@pytest.mark.parametrize("table", ["e1_1_2026c", "keep", "ours", "identifying"])
 def test_each_tag_stands_under_its_keyword(table: str) -> None:
     wrong = {row["keyword"] for tag, row in by_tag(table).items() if keyword_for_tag(tag) not in (row["keyword"], "")}
     assert not wrong
@@ -52,14 +54,15 @@ KNOWN_DIFFERENCES = {
 }
 
 
-def test_every_covered_sop_class_is_an_image_that_the_dictionary_knows() -> None:
+def test_every_covered_sop_class_is_one_that_the_dictionary_knows() -> None:
     for row in rows("sop_classes"):
         name = UID(row["uid"]).name
         assert name.removesuffix(" (Retired)") in (row["name"], row["uid"]), row["uid"]
+
+
+def test_nothing_that_holds_a_document_a_voice_or_raw_data_is_covered() -> None:
     named = {UID(uid).name for uid in sop_classes()}
-    assert not [
-        name for name in named if any(word in name for word in ("SR", "Presentation State", "RT ", "Waveform", "PDF"))
-    ]
+    assert not [name for name in named if any(word in name for word in ("Encapsulated", "Audio", "Raw Data", "Video"))]
 
 
 def test_no_video_or_referenced_transfer_syntax_is_covered() -> None:
@@ -84,14 +87,19 @@ def test_no_video_or_referenced_transfer_syntax_is_covered() -> None:
     ],
 )
 def test_what_becomes_of_an_attribute_follows_its_type(place: int, keyword: int, iod: str, action: Action) -> None:
-    assert Rules(ALL, iod).decide(place, keyword).action is action
+    assert rules(ALL, iod).decide(place, keyword).action is action
+
+
+def rules(options: tuple[Any, ...], iod: str, *attributes: AttributeRule) -> Rules:
+    (sop_class, *_) = (one for one in sop_classes().values() if one.iod == iod)
+    return Rules(options, attributes, sop_class)
 
 
 def test_options_never_let_a_uid_or_a_date_stay_as_it_is() -> None:
     every = (*ALL, "retain_device_identity", "retain_institution_identity")
     for tag in (*by_tag("e1_1_2026c"), *by_tag("keep")):
         if keyword_for_tag(tag) and dictionary_VR(tag) in ("UI", "DA", "DT"):
-            assert Rules(every, "ct-image").decide(TOP, tag).action is not Action.KEEP, keyword_for_tag(tag)
+            assert rules(every, "ct-image").decide(TOP, tag).action is not Action.KEEP, keyword_for_tag(tag)
 
 
 def test_types_come_from_the_iod_and_the_sequence() -> None:
@@ -101,5 +109,52 @@ def test_types_come_from_the_iod_and_the_sequence() -> None:
     assert attribute_type("ct-image", 0x00081140, 0x00081155) == "1"
 
 
-def test_every_open_text_may_stay_at_all() -> None:
-    assert set(by_tag("open_texts")) <= set(by_tag("keep"))
+@pytest.mark.parametrize(
+    ("option", "tag", "action"),
+    [
+        ("retain_uids", 0x0020000D, Action.KEEP),
+        ("retain_longitudinal_full_dates", 0x00080020, Action.KEEP),
+        ("retain_longitudinal_full_dates", 0x00080030, Action.KEEP),
+        ("retain_longitudinal_modified_dates", 0x00080020, Action.SHIFT),
+        ("retain_device_identity", 0x00181000, Action.KEEP),  # DeviceSerialNumber
+        ("retain_institution_identity", 0x00080080, Action.KEEP),  # InstitutionName
+        ("retain_patient_characteristics", 0x00101020, Action.KEEP),  # PatientSize
+        ("clean_descriptors", 0x0008103E, Action.CLEAN),  # SeriesDescription
+        ("clean_descriptors", 0x00081030, Action.CLEAN),  # StudyDescription
+    ],
+)
+def test_an_option_changes_what_the_profile_does(option: Any, tag: int, action: Action) -> None:
+    assert rules((), "ct-image").decide(TOP, tag).action not in (action, Action.KEEP)
+    assert rules((option,), "ct-image").decide(TOP, tag).action is action
+
+
+def test_what_one_option_keeps_no_other_cleans() -> None:
+    both = rules(("clean_descriptors", "retain_institution_identity"), "ct-image")
+    assert both.decide(TOP, 0x00081040).action is Action.KEEP  # InstitutionalDepartmentName
+
+
+def test_the_content_of_a_report_is_cleaned_by_its_option_alone() -> None:
+    assert rules((), "basic-text-sr").decide(TOP, 0x0040A730).action is Action.DUMMY
+    cleaned = rules(("clean_structured_content",), "basic-text-sr")
+    assert cleaned.decide(TOP, 0x0040A730).action is Action.ITEMS
+
+
+@pytest.mark.parametrize(
+    ("rule", "action"),
+    [
+        ({"attribute": "SeriesDescription", "action": "keep"}, Action.KEEP),
+        ({"attribute": "(0008,103E)", "action": "remove"}, Action.REMOVE),
+        ({"attribute": "SeriesDescription", "action": "empty"}, Action.EMPTY),
+        ({"attribute": "SeriesDescription", "action": "hash"}, Action.REFERENCE),
+        ({"attribute": "0008103E", "action": "replace", "value": "THORAX"}, Action.REPLACE),
+    ],
+)
+def test_the_challenges_own_rule_comes_first(rule: dict[str, str], action: Action) -> None:
+    one = AttributeRule.model_validate(rule)
+    assert rules((), "ct-image", one).decide(TOP, 0x0008103E).action is action
+
+
+def test_an_attribute_stays_in_the_objects_that_need_it_alone() -> None:
+    dose = 0x3004000E  # DoseGridScaling
+    assert rules((), "rt-dose").decide(TOP, dose).action is Action.KEEP
+    assert rules((), "ct-image").decide(TOP, dose).action is Action.REMOVE

@@ -4,11 +4,19 @@ say a name.
 """
 
 import re
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 
 from stdnum import verhoeff
 
+from collecte.formats.dicom._elements import Encoding, write_element
 from collecte.formats.dicom._tables import rows
+
+#: The attributes of a coded entry.
+CODE_VALUES = (0x00080100, 0x00080119)
+CODE_SCHEME, CODE_SCHEME_VERSION, CODE_MEANING = 0x00080102, 0x00080103, 0x00080104
+CODED = (*CODE_VALUES, CODE_SCHEME, CODE_SCHEME_VERSION, CODE_MEANING)
 
 #: What stands for a code that is not let through, where its sequence must have one.
 REMOVED = ("REMOVED", "99COLLECTE", "Removed")
@@ -26,6 +34,35 @@ def clean_code(value: str, scheme: str) -> tuple[str, str, str] | None:
         return None
     mapped = _newer_codes().get(value, "") if scheme in ("SRT", "SNM3", "99SDM") else ""
     return value, scheme, _meanings().get(("SCT", mapped), value)
+
+
+def coded_item(
+    value: str,
+    scheme: str,
+    meaning: str,
+    encoding: Encoding,
+    *,
+    tag: int = CODE_VALUES[0],
+    version: str = "",
+    others: Mapping[int, bytes] = MappingProxyType({}),
+) -> bytes:
+    """The content of an item that holds a coded entry (PS3.3, 8.1).
+
+    Args:
+        value: of the code; under ``tag``, Code Value or Long Code Value.
+        scheme, meaning, version: of the code.
+        encoding: of the output.
+        others: the other elements of the item, written.
+    """
+    values = (
+        (tag, "UC" if tag == CODE_VALUES[1] else "SH", value),
+        (CODE_SCHEME, "SH", scheme),
+        (CODE_SCHEME_VERSION, "SH", version[:16]),
+        (CODE_MEANING, "LO", meaning[:_MEANING_LENGTH]),
+    )
+    parts = {at: write_element(at, vr, text.encode("ascii"), encoding) for at, vr, text in values if text}
+    merged = {**others, **parts}
+    return b"".join(merged[at] for at in sorted(merged))
 
 
 def _newer_codes() -> dict[str, str]:

@@ -4,6 +4,7 @@ Encoding rules: PS3.5, clause 7. Whatever breaks them is refused; a few habits o
 :func:`_one`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
@@ -60,7 +61,8 @@ EXPLICIT_BIG = Encoding.of(explicit=True, little=False)
 class Element(NamedTuple):
     """One element: tag, VR (empty where the encoding gives none), and where header, value and end lie in the bytes.
 
-    ``items`` of a sequence; None elsewhere. ``fragments``: the value has undefined length and is no sequence.
+    ``items`` of a sequence, :data:`UNREAD` before anybody asks for them (:func:`items_of`); None elsewhere.
+    ``fragments``: the value has undefined length and is no sequence.
     """
 
     tag: int
@@ -84,6 +86,10 @@ class Item(NamedTuple):
     encoding: Encoding
 
 
+#: The items of a sequence of the outermost level whose length is known: most headers are copied, not looked into.
+UNREAD: tuple[Item, ...] = (Item((), EXPLICIT_LITTLE),)
+
+
 class Header(NamedTuple):
     """The elements before the pixel data, in ascending order, a repeated one once (the last); then the pixel element,
     if any, whose value begins at ``pixels.value`` and may be longer than what was read.
@@ -103,29 +109,115 @@ def vr_of(tag: int) -> str:
         return ""
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """Where the elements of a header lie. The files of a series often differ in their values alone: where each element
+    begins with the very tag, VR and length that it began with in the file before, all of them lie where they lay.
+    """
+
+    heads: Struct
+    seen: tuple[bytes, ...]
+    header: Header
+
+    def fits(self, data: bytes, position: int) -> bool:
+        return len(data) - position >= self.heads.size and self.heads.unpack_from(data, position) == self.seen
+
+
+#: The layout of the file before, by where its data set begins and how it is written.
+_LAYOUTS: dict[tuple[int, bool, bool], _Layout] = {}
+
+
 def read_header(data: bytes, position: int, encoding: Encoding) -> Header:
-    """The elements from ``position`` up to the pixel data.
+    """The elements from ``position`` up to the pixel data. They are not to be changed: two files may share them.
 
     Raises:
         Short: the data end before the header does.
         Refusal: they are no DICOM.
     """
-    end = len(data)
+    key = position, encoding.explicit, encoding.little
+    layout = _LAYOUTS.get(key)
+    if layout and layout.fits(data, position):
+        return layout.header
+    header, simple = read_each(data, position, encoding)
+    if simple and header.pixels:
+        ends = [*header.elements.values(), header.pixels]
+        heads = Struct("<" + "".join(f"{e.value - e.start}s{e.end - e.value}x" for e in ends))
+        _LAYOUTS[key] = _Layout(heads, heads.unpack_from(data, position), header)
+    return header
+
+
+def read_each(data: bytes, position: int, encoding: Encoding) -> tuple[Header, bool]:
+    """The elements, read one by one; and whether their heads alone tell where each of them lies: every one once, in
+    ascending order, of known length.
+
+    Raises:
+        Short: the data end before the header does.
+        Refusal: they are no DICOM.
+    """
+    end, last_head = len(data), len(data) - 8
     found: dict[int, Element] = {}
-    last, ascending = 0, True
+    last, ascending, known = 0, True, True
+    # Most elements of most files have an explicit VR of the short form: theirs is the straight way.
+    short_vr = _SHORT_VRS.get if encoding.explicit else _no_vr
+    sequences, new, unpack = _sequences(encoding), tuple.__new__, encoding.tag_vr.unpack_from
     while position < end:
-        head = tag, vr, value, length = _head(data, position, end, encoding)
-        if tag >= FLOAT_PIXELS:
-            pixels = Element(tag, vr, position, value, value, None, length == UNDEFINED) if tag in _PIXELS else None
-            return Header(found if ascending else dict(sorted(found.items())), pixels, length)
-        if tag < 0x00080000 and tag >> 16 != 0x0004:  # 0004: a DICOMDIR, refused later under its own name
-            raise unreadable()
-        element = _one(data, position, end, encoding, 0, head)
+        group, number, code, length = unpack(data, position) if position <= last_head else (0, 0, b"", 0)
+        if 0x0008 <= group < 0x7FE0 and (vr := short_vr(code)):
+            tag = group << 16 | number
+            value = position + 8
+            if (stop := value + length) > end:
+                raise Short
+            element = new(Element, (tag, vr, position, value, stop, None, False))
+        else:
+            head = tag, vr, value, length = _head(data, position, end, encoding)
+            if tag >= FLOAT_PIXELS:
+                pixels = Element(tag, vr, position, value, value, None, length == UNDEFINED) if tag in _PIXELS else None
+                ordered = found if ascending else dict(sorted(found.items()))
+                return Header(ordered, pixels, length), ascending and known
+            if tag < 0x00080000 and tag >> 16 != 0x0004:  # 0004: a DICOMDIR, refused later under its own name
+                raise unreadable()
+            if length != UNDEFINED and sequences(tag, vr):
+                if (stop := value + length) > end:
+                    raise Short
+                element = Element(tag, vr, position, value, stop, UNREAD)
+            else:
+                element = _one(data, position, end, encoding, 0, head)
+                stop = element.end
+                known = known and length != UNDEFINED
         found[tag] = element
-        position = element.end
-        ascending = ascending and tag > last
+        position = stop
+        if tag <= last:
+            ascending = False
         last = tag
-    return Header(found if ascending else dict(sorted(found.items())), None, 0)
+    return Header(found if ascending else dict(sorted(found.items())), None, 0), False
+
+
+def _no_vr(code: bytes) -> str | None:
+    return None
+
+
+def _sequences(encoding: Encoding) -> Callable[[int, str], bool]:
+    """Whether an element is a sequence by its VR or by the dictionary."""
+    if encoding.explicit:
+        return lambda tag, vr: vr == "SQ" or (vr in ("UN", "") and vr_of(tag) == "SQ")
+    return lambda tag, vr: vr_of(tag) == "SQ"
+
+
+def items_of(data: bytes, element: Element, encoding: Encoding) -> tuple[Item, ...] | None:
+    """The items of a sequence, read now where they were not before; None of another element.
+
+    Args:
+        data: the bytes that the element was found in.
+        element: of the outermost level.
+        encoding: of the data set.
+
+    Raises:
+        Refusal: they are no DICOM.
+    """
+    if element.items is not UNREAD:
+        return element.items
+    inner = IMPLICIT_LITTLE if element.vr == "UN" else encoding
+    return _within(data, element.value, element.end, inner, 0)
 
 
 def read_element(data: bytes, position: int, encoding: Encoding) -> Element:

@@ -13,10 +13,11 @@ from collecte.formats.dicom._elements import (
     Encoding,
     Header,
     Item,
+    items_of,
     read_element,
     read_header,
 )
-from collecte.formats.dicom._source import Short, Source, inflated, opened
+from collecte.formats.dicom._source import Short, Source, Whole, inflated, opened
 from collecte.formats.dicom._tables import transfer_syntaxes
 from collecte.formats.dicom._wall import Refusal, standard_uid, unreadable
 
@@ -45,6 +46,7 @@ class Dicom:
     output_encoding: Encoding
     transfer_syntax: str
     fragments: bool
+    whole: Whole | None = None
 
     def __repr__(self) -> str:
         return "Dicom(…)"
@@ -66,26 +68,34 @@ class Dicom:
     def items(self, tag: int) -> tuple[Item, ...]:
         """The items of a top-level sequence."""
         element = self.header.elements.get(tag)
-        return (element.items or ()) if element else ()
+        return self.items_of(element) if element else ()
+
+    def items_of(self, element: Element) -> tuple[Item, ...]:
+        """The items of a top-level sequence; empty where it is none."""
+        return items_of(self.data, element, self.encoding) or ()
 
     def value(self, element: Element) -> bytes:
         return self.data[element.value : element.end]
 
+    def sha256(self) -> str:
+        """SHA-256 (hex) of the file; the rest of it is read now. Empty where it was not opened for that."""
+        return self.whole.sha256() if self.whole else ""
+
 
 @contextmanager
-def opened_dicom(path: Path) -> Iterator[Dicom]:
-    """Open a file and read its header.
+def opened_dicom(path: Path, *, hashed: bool = False) -> Iterator[Dicom]:
+    """Open a file and read its header; ``hashed``: :meth:`Dicom.sha256` will be asked for.
 
     Raises:
         Refusal: it is no DICOM that can be read, it ends too early, or its transfer syntax is not covered.
         OSError: the file cannot be read.
     """
-    with opened(path) as (source, file):
+    with opened(path, hashed=hashed) as (source, whole):
         start = _start(source.head)
         uid, position = _meta(source, start)
         layout, fragments = _layout(uid)
         if layout == "deflated":
-            source, position, uid = inflated(file, position), 0, EXPLICIT_LITTLE_UID
+            source, position, uid = inflated(source, position), 0, EXPLICIT_LITTLE_UID
         encoding = _encoding(source.head, position, layout)
         # Compressed images whose header is written in implicit VR are met; they leave as the standard wants them.
         output = EXPLICIT_LITTLE if fragments else encoding
@@ -96,7 +106,7 @@ def opened_dicom(path: Path) -> Iterator[Dicom]:
             if _MEDIA_STORAGE_DIRECTORY in source.head[start:position]:
                 raise Refusal("DICOM-DIRECTORY") from None
             raise
-        yield Dicom(source, source.head, header, encoding, output, uid, fragments)
+        yield Dicom(source, source.head, header, encoding, output, uid, fragments, whole)
 
 
 def _start(head: bytes) -> int:

@@ -1,95 +1,175 @@
-"""Writes the header of the safe copy: each element kept, replaced or left out as the rules decide, at every depth."""
+"""Writes the header of the safe copy: each element kept, replaced or left out as the rules decide, at every depth.
+
+What becomes of an element depends on its place, its bytes and whom the file is about, and on nothing else; the headers
+of one series are much alike, so a :class:`Plan` remembers what became of the elements that it has met.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from types import MappingProxyType
+from typing import NamedTuple
 
-from collecte.formats.dicom._codes import REMOVED, clean_code
-from collecte.formats.dicom._elements import EXPLICIT_LITTLE, Element, Encoding, Item, write_element, write_item
-from collecte.formats.dicom._rules import (
+from collecte.formats.dicom._codes import (
     CODE_MEANING,
     CODE_SCHEME,
     CODE_SCHEME_VERSION,
     CODE_VALUES,
-    TOP,
-    Action,
-    Decision,
-    Rules,
+    REMOVED,
+    clean_code,
+    coded_item,
 )
+from collecte.formats.dicom._elements import UNREAD, Element, Encoding, Item, items_of, write_element, write_item
+from collecte.formats.dicom._private import PrivateRule, creators, rule_of
+from collecte.formats.dicom._rules import TEXT_VRS, TOP, Action, Decision, Rules
 from collecte.formats.dicom._tables import by_tag
-from collecte.formats.dicom._values import BINARY_SIZES, BULK_VRS, capped_age, dummy, shifted
+from collecte.formats.dicom._text import reading
+from collecte.formats.dicom._values import BINARY_SIZES, BULK_VRS, capped_age, checker, dummy, shifted
+from collecte.formats.dicom._words import cleaned, folded, is_term
 from collecte.pseudonym import Pseudonymiser
 
 #: Roots of UIDs that are the same in every hospital: the standard's own, and HL7's registry of coding schemes.
 PUBLIC_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
+#: Bytes of an element that is remembered, and elements of a place.
+_MEMORY_BYTES, _MEMORY_ELEMENTS = 4096, 8192
+_CONTENT_SEQUENCE = 0x0040A730
 
 
-@dataclass(frozen=True)
+class Done(NamedTuple):
+    """What became of an element: as written (None: it is gone), and what was done, each with its number."""
+
+    written: bytes | None
+    tally: tuple[tuple[str, int], ...]
+
+
+_GONE = Done(None, ((Action.REMOVE.value, 1),))
+
+
+@dataclass
 class Plan:
-    """All that the rewriting of one header needs. ``named`` holds the values that mean this subject: IDENTIFYING."""
+    """All that holds for the files of one subject and SOP class. ``named`` holds the values that mean this subject;
+    ``declared`` the character sets that the files name; ``encoding`` is the output's. IDENTIFYING.
+    """
 
-    data: bytes = field(repr=False)
-    encoding: Encoding
     rules: Rules
     pseudonyms: Pseudonymiser = field(repr=False)
     subject: str
-    shift: timedelta = field(repr=False)
     named: frozenset[bytes] = field(repr=False)
-    counts: Counter[str]
+    declared: tuple[str, ...]
+    encoding: Encoding
+    shift: timedelta = field(init=False, repr=False)
+    _memory: dict[tuple[int, bool, bool], dict[bytes, Done]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self.shift = self.pseudonyms.shift(self.subject)
+
+    def memory(self, place: int, encoding: Encoding) -> dict[bytes, Done]:
+        """What became of the elements of a place, by their bytes in this encoding."""
+        known = self._memory.setdefault((place, encoding.explicit, encoding.little), {})
+        if len(known) > _MEMORY_ELEMENTS:
+            known.clear()
+        return known
 
 
-def rewrite(plan: Plan, elements: Iterable[Element], place: int, encoding: Encoding) -> dict[int, bytes]:
+@dataclass
+class Passage:
+    """One data set on its way through a plan: its bytes, and what was done so far."""
+
+    plan: Plan
+    data: bytes = field(repr=False)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def value(self, element: Element) -> bytes:
+        return self.data[element.value : element.end]
+
+
+def rewrite(passage: Passage, elements: Iterable[Element], place: int, encoding: Encoding) -> dict[int, bytes]:
     """The written elements that stay, by tag.
 
     Args:
-        plan: what holds for the whole header.
+        passage: the data set that they belong to.
         elements: of the data set or of one item, in ascending order.
         place: :data:`TOP`, or the tag of the sequence.
         encoding: of these elements; that of the output is the plan's.
+
+    Raises:
+        Refusal: a sequence breaks the encoding rules.
     """
-    known = plan.rules.at(place)
+    plan, data = passage.plan, passage.data
+    known, memory = plan.rules.at(place), plan.memory(place, encoding)
     written: dict[int, bytes] = {}
-    removed = 0
+    tallies: list[tuple[tuple[str, int], ...]] = []
+    private: list[Element] = []
     for element in elements:
-        tag = element.tag
+        tag = element[0]
+        if tag & 0x10000:
+            private.append(element)
+            continue
         decision = known.get(tag) or plan.rules.decide(place, tag)
         if decision.action is Action.REMOVE:
-            removed += 1
-        elif (output := _apply(plan, element, decision, encoding)) is not None:
-            written[tag] = output
-    plan.counts["removed"] += removed
+            tallies.append(_GONE.tally)
+            continue
+        raw = data[element[2] : element[4]]
+        done = memory.get(raw)
+        if done is None:
+            done = apply(passage, element, decision, encoding)
+            if len(raw) <= _MEMORY_BYTES:
+                memory[raw] = done
+        if done.written is not None:
+            written[tag] = done.written
+        tallies.append(done.tally)
+    for tally, times in Counter(tallies).items():
+        for name, number in tally:
+            passage.counts[name] += number * times
+    if private:
+        written |= _private(passage, private, encoding)
     return written
 
 
-def _apply(plan: Plan, element: Element, decision: Decision, encoding: Encoding) -> bytes | None:
+def apply(passage: Passage, element: Element, decision: Decision, encoding: Encoding) -> Done:
+    """What becomes of one public element."""
+    inner = Passage(passage.plan, passage.data)
+    written = _applied(inner, element, decision, encoding)
+    return Done(written, tuple(sorted(inner.counts.items())))
+
+
+def _applied(passage: Passage, element: Element, decision: Decision, encoding: Encoding) -> bytes | None:
     action = decision.action
     if action is Action.KEEP:
-        return _kept(plan, element, decision, encoding)
+        return _kept(passage, element, decision, encoding)
     if action is Action.ITEMS:
-        return _sequence(plan, element, decision)
+        return _sequence(passage, element, decision, encoding)
+    if action is Action.REMOVE:
+        return _fallback(passage, element.tag, decision, action)
     if element.items is not None or element.fragments:
-        return _fallback(plan, element.tag, decision, action if action in _FIXED else decision.otherwise)
-    return _replaced(plan, element, decision)
+        return _fallback(passage, element.tag, decision, action if action in _FIXED else decision.otherwise)
+    return _replaced(passage, element, decision)
 
 
 _FIXED = (Action.EMPTY, Action.DUMMY)
 
 
-def _kept(plan: Plan, element: Element, decision: Decision, encoding: Encoding) -> bytes | None:
-    """The element as it stands, if its value is what its attribute can hold."""
-    raw = plan.data[element.value : element.end]
+def _kept(passage: Passage, element: Element, decision: Decision, encoding: Encoding) -> bytes | None:
+    """The element as it stands, if its value is what its attribute can hold; text in the output's character set."""
+    out, raw = passage.plan.encoding, passage.value(element)
     if element.items is not None or element.fragments or (decision.check and not decision.check(raw)):
-        return _fallback(plan, element.tag, decision, decision.otherwise)
-    if element.vr in decision.vrs and encoding is plan.encoding and not len(raw) & 1:
-        plan.counts["kept"] += 1
-        return plan.data[element.start : element.end]
-    if element.vr not in decision.vrs and not _may_be_meant(element.vr, decision.vr, plan.encoding):
-        return _fallback(plan, element.tag, decision, decision.otherwise)
-    plan.counts["kept"] += 1
-    vr = element.vr if element.vr and element.vr in decision.vrs else decision.vr
-    return write_element(element.tag, vr, raw, plan.encoding)
+        return _fallback(passage, element.tag, decision, decision.otherwise)
+    fits = element.vr in decision.vrs
+    if not fits and not _may_be_meant(element.vr, decision.vr, out):
+        return _fallback(passage, element.tag, decision, decision.otherwise)
+    passage.counts[Action.KEEP.value] += 1
+    vr = element.vr if element.vr and fits else decision.vr
+    if decision.vr in TEXT_VRS and not (raw.isascii() and b"\x1b" not in raw):
+        return write_element(element.tag, vr, _encoded(passage.plan, raw, is_name=vr == "PN"), out)
+    if fits and encoding is out and not len(raw) & 1:
+        return passage.data[element.start : element.end]
+    return write_element(element.tag, vr, raw, out)
+
+
+def _encoded(plan: Plan, raw: bytes, *, is_name: bool) -> bytes:
+    """Text as the output declares it: UTF-8 where the source names its character set, else ASCII."""
+    text = reading(raw, plan.declared, is_name=is_name)
+    return text.encode("utf-8") if plan.declared else folded(text).encode("ascii", "ignore")
 
 
 def _may_be_meant(given: str, wanted: str, encoding: Encoding) -> bool:
@@ -101,9 +181,9 @@ def _may_be_meant(given: str, wanted: str, encoding: Encoding) -> bool:
     return given not in BINARY_SIZES
 
 
-def _replaced(plan: Plan, element: Element, decision: Decision) -> bytes | None:
+def _replaced(passage: Passage, element: Element, decision: Decision) -> bytes | None:
     """An element whose value is changed."""
-    raw = plan.data[element.value : element.end]
+    plan, raw = passage.plan, passage.value(element)
     match decision.action:
         case Action.UID:
             value: bytes | None = replaced_uids(plan.pseudonyms, raw)
@@ -111,36 +191,89 @@ def _replaced(plan: Plan, element: Element, decision: Decision) -> bytes | None:
             value = shifted(raw, plan.shift)
         case Action.AGE:
             value = capped_age(raw)
+        case Action.CLEAN:
+            value = _words(plan, raw, decision.vr)
         case Action.REFERENCE:
             value = _reference(plan, element.tag, raw)
         case Action.SUBJECT:
             value = plan.subject.encode("ascii") if raw.strip(b"\0 ") in plan.named else b""
+        case Action.REPLACE:
+            value = (decision.value or "").encode("utf-8" if plan.declared else "ascii", "replace")
+            value = value if decision.check is None or decision.check(value) else None
         case _:
-            return _fallback(plan, element.tag, decision, decision.action)
+            return _fallback(passage, element.tag, decision, decision.action)
     if value is None:
-        return _fallback(plan, element.tag, decision, decision.otherwise)
-    plan.counts["shifted" if decision.action is Action.SHIFT else "replaced"] += 1
+        return _fallback(passage, element.tag, decision, decision.otherwise)
+    passage.counts[_COUNTED.get(decision.action, "replaced")] += 1
     return write_element(element.tag, decision.vr, value, plan.encoding)
 
 
+_COUNTED = {Action.SHIFT: "shifted", Action.CLEAN: "kept"}
+
+
+def _words(plan: Plan, raw: bytes, vr: str) -> bytes | None:
+    """The known words of each value; None where none is left of what was there."""
+    bare = raw.strip(b"\0 ")
+    if not bare:
+        return b""
+    if vr == "CS":
+        return _terms(bare)
+    values = [cleaned(value) for value in reading(bare, plan.declared).split("\\")]
+    if not any(values):
+        return None
+    text = "\\".join(values)
+    return text.encode("utf-8") if plan.declared else folded_ascii(text)
+
+
+def folded_ascii(text: str) -> bytes:
+    """Text in ASCII, for a file that names no character set."""
+    import unicodedata
+
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore")
+
+
+def _terms(raw: bytes) -> bytes | None:
+    """A value of VR CS, or several: those that are terms; the others say that they were removed."""
+    values = [value.strip() for value in raw.decode("latin-1").split("\\")]
+    if not checker("CS", 0)(raw) or not any(map(is_term, values)):  # type: ignore[misc]
+        return None
+    return "\\".join(value if is_term(value) else "REMOVED" for value in values).encode("ascii")
+
+
 def _reference(plan: Plan, tag: int, raw: bytes) -> bytes:
-    text = raw.strip(b"\0 ").decode("latin-1")
-    purpose = "accession" if tag == 0x00080050 else by_tag("ours")[tag]["keyword"]
+    text = reading(raw, plan.declared)
+    known = by_tag("ours").get(tag)
+    purpose = "accession" if tag == 0x00080050 else known["keyword"] if known else f"{tag:08X}"
     return plan.pseudonyms.reference(purpose, text).encode("ascii") if text else b""
 
 
-def _fallback(plan: Plan, tag: int, decision: Decision, action: Action) -> bytes | None:
+def _fallback(passage: Passage, tag: int, decision: Decision, action: Action) -> bytes | None:
     """An element without its value: absent, empty, or with a dummy."""
-    plan.counts[action.value] += 1
+    encoding = passage.plan.encoding
+    passage.counts[action.value] += 1
     if action is Action.REMOVE:
         return None
     if decision.vr == "SQ":
-        content = write_item(_code(plan, REMOVED), plan.encoding) if action is Action.DUMMY else b""
-        return write_element(tag, "SQ", content, plan.encoding)
+        content = write_item(_dummy_item(tag, encoding), encoding) if action is Action.DUMMY else b""
+        return write_element(tag, "SQ", content, encoding)
     if action is Action.EMPTY:
-        return write_element(tag, decision.vr, b"", plan.encoding)
-    value = plan.pseudonyms.uid("").encode("ascii") if decision.vr == "UI" else dummy(decision.vr)
-    return write_element(tag, decision.vr, value, plan.encoding)
+        return write_element(tag, decision.vr, b"", encoding)
+    value = passage.plan.pseudonyms.uid("").encode("ascii") if decision.vr == "UI" else dummy(decision.vr)
+    return write_element(tag, decision.vr, value, encoding)
+
+
+def _dummy_item(tag: int, encoding: Encoding) -> bytes:
+    """What stands in a sequence that must have an item: a code that says so; in a report's tree, a text that does."""
+    code = coded_item(*REMOVED, encoding)
+    if tag != _CONTENT_SEQUENCE:
+        return code
+    values = (
+        (0x0040A010, "CS", b"CONTAINS"),
+        (0x0040A040, "CS", b"TEXT"),
+        (0x0040A043, "SQ", write_item(code, encoding)),
+        (0x0040A160, "UT", b"REMOVED"),
+    )
+    return b"".join(write_element(at, vr, value, encoding) for at, vr, value in values)
 
 
 def replaced_uids(pseudonyms: Pseudonymiser, raw: bytes) -> bytes:
@@ -155,105 +288,98 @@ def _replaced_uid(pseudonyms: Pseudonymiser, raw: bytes) -> bytes:
     return pseudonyms.uid(uid).encode("ascii")
 
 
-def _sequence(plan: Plan, element: Element, decision: Decision) -> bytes | None:
+def _sequence(passage: Passage, element: Element, decision: Decision, encoding: Encoding) -> bytes | None:
     """A sequence with its items cleaned; items that hold a code of nobody else's use are left out."""
-    items = element.items
-    if items is None or (not plan.encoding.little and any(item.encoding is not plan.encoding for item in items)):
-        return _fallback(plan, element.tag, decision, decision.otherwise)
-    contents = [_item(plan, item, element.tag) for item in items]
-    left = [write_item(content, plan.encoding) for content in contents if content is not None]
+    out = passage.plan.encoding
+    items = items_of(passage.data, element, encoding)
+    if items is None or (not out.little and any(item.encoding is not out for item in items)):
+        return _fallback(passage, element.tag, decision, decision.otherwise)
+    contents = [_item(passage, item, element.tag) for item in items]
+    left = [write_item(content, out) for content in contents if content is not None]
     if items and not left:
-        return _fallback(plan, element.tag, decision, decision.otherwise)
-    return write_element(element.tag, "SQ", b"".join(left), plan.encoding)
+        return _fallback(passage, element.tag, decision, decision.otherwise)
+    return write_element(element.tag, "SQ", b"".join(left), out)
 
 
-def _item(plan: Plan, item: Item, place: int) -> bytes | None:
-    written = rewrite(plan, item.elements, place, item.encoding)
+def _item(passage: Passage, item: Item, place: int) -> bytes | None:
+    written = rewrite(passage, item.elements, place, item.encoding)
     found = {element.tag: element for element in item.elements}
     coded = next((tag for tag in CODE_VALUES if tag in found), None)
     if coded is None:
         # An entry by URN, or a meaning without its code, says nothing that may be told.
-        return None if CODE_MEANING in found else b"".join(written.values())
-    entry = clean_code(_text(plan, found[coded]), _text(plan, found.get(CODE_SCHEME)))
+        return None if CODE_MEANING in found else b"".join(written[tag] for tag in sorted(written))
+    entry = clean_code(_text(passage, found[coded]), _text(passage, found.get(CODE_SCHEME)))
     if entry is None:
         return None
-    version = _text(plan, found.get(CODE_SCHEME_VERSION))
-    return _code(plan, entry, coded, version if version.replace(".", "").isalnum() else "", written)
+    version = _text(passage, found.get(CODE_SCHEME_VERSION))
+    version = version if version.replace(".", "").isdigit() else ""
+    return coded_item(*entry, passage.plan.encoding, tag=coded, version=version, others=written)
 
 
-def _code(
-    plan: Plan,
-    entry: tuple[str, str, str],
-    coded: int = CODE_VALUES[0],
-    version: str = "",
-    others: Mapping[int, bytes] = MappingProxyType({}),
-) -> bytes:
-    """A coded entry: value, scheme, meaning, and the other elements of its item."""
-    values = (
-        (coded, "UC" if coded == CODE_VALUES[1] else "SH", entry[0]),
-        (CODE_SCHEME, "SH", entry[1]),
-        (CODE_SCHEME_VERSION, "SH", version[:16]),
-        (CODE_MEANING, "LO", entry[2]),
-    )
-    parts = {tag: write_element(tag, vr, text.encode("ascii"), plan.encoding) for tag, vr, text in values if text}
-    merged = {**others, **parts}
-    return b"".join(merged[tag] for tag in sorted(merged))
+def _text(passage: Passage, element: Element | None) -> str:
+    return passage.value(element).strip(b"\0 ").decode("latin-1") if element else ""
 
 
-def _text(plan: Plan, element: Element | None) -> str:
-    return plan.data[element.value : element.end].strip(b"\0 ").decode("latin-1") if element else ""
+def _private(passage: Passage, elements: list[Element], encoding: Encoding) -> dict[int, bytes]:
+    """The private elements that a rule lets through, with the creators of their blocks; all others are gone."""
+    rules, written = passage.plan.rules.private, dict[int, bytes]()
+    if rules:
+        blocks = creators(passage.data, elements)
+        for element in elements:
+            rule = rule_of(rules, passage.data, blocks, element.tag)
+            value = private_element(passage, element, rule, encoding) if rule else None
+            if value is not None:
+                written[element.tag] = value
+                creator = blocks[element.tag & 0xFFFFFF00]
+                name = passage.value(creator).strip(b"\0 ")
+                written[creator.tag] = write_element(creator.tag, "LO", name, passage.plan.encoding)
+    passage.counts[Action.REMOVE.value] += len(elements) - len(written)
+    passage.counts[Action.KEEP.value] += len(written)
+    return written
 
 
-#: CID 7050, by the options of the challenge; the profile itself comes first.
-_PROFILE = ("113100", "Basic Application Confidentiality Profile")
-_METHODS = {
-    "retain_longitudinal_modified_dates": (
-        "113107",
-        "Retain Longitudinal Temporal Information Modified Dates Option",
-    ),
-    "retain_patient_characteristics": ("113108", "Retain Patient Characteristics Option"),
-    "retain_device_identity": ("113109", "Retain Device Identity Option"),
-    "retain_institution_identity": ("113112", "Retain Institution Identity Option"),
-}
+def private_element(passage: Passage, element: Element, rule: PrivateRule, encoding: Encoding) -> bytes | None:
+    """A private element that a rule names, as written; None where its value is not what the rule is about."""
+    plan, raw = passage.plan, passage.value(element)
+    vr = element.vr if element.vr not in ("", "UN") else rule.vr
+    if not vr or element.items is not None or element.fragments or vr == "SQ":
+        return None
+    if not plan.encoding.little and element.vr == "UN":
+        return None
+    value = _private_value(plan, raw, vr, rule)
+    return None if value is None else write_element(element.tag, vr, value, plan.encoding)
 
 
-def stamps(plan: Plan, options: tuple[str, ...]) -> dict[int, bytes]:
-    """Who the object is about now, and how it was de-identified (PS3.15, E.1.1; PS3.16, CID 7050)."""
-    methods = [_PROFILE, *(_METHODS[option] for option in sorted(options, key=lambda o: _METHODS[o][0]))]
-    modified = "retain_longitudinal_modified_dates" in options
-    subject = plan.subject.encode("ascii")
-    items = b"".join(write_item(_code(plan, (code, "DCM", meaning[:64])), plan.encoding) for code, meaning in methods)
-    values = (
-        (0x00100010, "PN", subject),
-        (0x00100020, "LO", subject),
-        (0x00120062, "CS", b"YES"),
-        (0x00120063, "LO", b"Collecte: DICOM PS3.15 2026c, table E.1-1; deny by default"),
-        (0x00120064, "SQ", items),
-        (0x00280303, "CS", b"MODIFIED" if modified else b"REMOVED"),
-    )
-    return {tag: write_element(tag, vr, value, plan.encoding) for tag, vr, value in values}
+def _private_value(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes | None:
+    match rule.how:
+        case "csa":
+            from collecte.formats.dicom._csa import clean_csa  # Siemens alone has it
+
+            return clean_csa(raw)
+        case "shift":
+            return shifted(raw, plan.shift)
+        case "uid":
+            return replaced_uids(plan.pseudonyms, raw)
+        case "hash":
+            return plan.pseudonyms.reference(rule.rule, reading(raw, plan.declared)).encode("ascii")
+        case "empty":
+            return b""
+        case "replace":
+            return (rule.value or "").encode("utf-8" if plan.declared else "ascii", "replace")
+    if vr in ("DA", "DT"):
+        return shifted(raw, plan.shift)
+    if vr == "UI":
+        return replaced_uids(plan.pseudonyms, raw)
+    if vr == "CS" or vr in TEXT_VRS:
+        return _encoded(plan, raw, is_name=False) if rule.rule == "challenge" else _words(plan, raw, vr)
+    check = checker(vr, 0)
+    return raw if check is None or check(raw) else None
 
 
-_IMPLEMENTATION_UID = b"2.25.140500063391440840811392320898136073198"
-_IMPLEMENTATION_NAME = b"COLLECTE"
-
-
-def file_meta(sop_class: str, instance: str, transfer_syntax: str) -> bytes:
-    """Preamble of zeros, prefix, and a file meta information of standard elements alone (PS3.10, 7.1)."""
-    values = (
-        (0x00020001, "OB", b"\0\1"),
-        (0x00020002, "UI", sop_class.encode("ascii")),
-        (0x00020003, "UI", instance.encode("ascii")),
-        (0x00020010, "UI", transfer_syntax.encode("ascii")),
-        (0x00020012, "UI", _IMPLEMENTATION_UID),
-        (0x00020013, "SH", _IMPLEMENTATION_NAME),
-    )
-    group = b"".join(write_element(tag, vr, value, EXPLICIT_LITTLE) for tag, vr, value in values)
-    length = write_element(0x00020000, "UL", len(group).to_bytes(4, "little"), EXPLICIT_LITTLE)
-    return b"\0" * 128 + b"DICM" + length + group
-
-
-def header(plan: Plan, elements: Iterable[Element], encoding: Encoding, options: tuple[str, ...]) -> bytes:
+def header(passage: Passage, elements: Iterable[Element], encoding: Encoding, stamped: Mapping[int, bytes]) -> bytes:
     """The whole data set before the pixels."""
-    written = rewrite(plan, elements, TOP, encoding) | stamps(plan, options)
+    written = rewrite(passage, elements, TOP, encoding) | dict(stamped)
     return b"".join(written[tag] for tag in sorted(written))
+
+
+__all__ = ["PUBLIC_ROOTS", "UNREAD", "Passage", "Plan", "apply", "header", "replaced_uids", "rewrite"]

@@ -1,35 +1,46 @@
-"""What becomes of an attribute at its place: table E.1-1 with the challenge's options, then ours, then the allow-list.
+"""What becomes of an attribute at its place: the challenge's own rules, then ours, then table E.1-1 with the options,
+then the list of what the image needs. Whatever none of them names loses its value.
 
-Whatever no table names loses its value: it is removed, or, where its IOD demands it, emptied or given a dummy. Where
-the table leaves a choice (``X/Z/D``), the type of the attribute decides, so that the object stays conformant: PS3.15,
-E.1.1.
+Options combine as PS3.15, E.3 says: what one of them keeps is kept, else what one of them cleans is cleaned, else the
+Basic Profile holds. Where the table leaves a choice (``X/Z/D``), the type of the attribute decides, so that the object
+stays conformant: PS3.15, E.1.1.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache, lru_cache
 
 from pydicom.datadict import keyword_for_tag
 
-from collecte.challenge import DicomOption
+from collecte.challenge import AttributeRule, DicomOption
+from collecte.formats.dicom._codes import CODED
 from collecte.formats.dicom._elements import vr_of
-from collecte.formats.dicom._tables import by_tag, rows
+from collecte.formats.dicom._private import PrivateRules, private_rules
+from collecte.formats.dicom._tables import SopClass, by_tag, rows
 from collecte.formats.dicom._values import checker
 
 #: The place of an attribute that stands in no sequence; else the place is the tag of the sequence.
 TOP = 0
 
-_OPTION_COLUMNS: dict[DicomOption, str] = {
-    "retain_longitudinal_modified_dates": "dates_modified",
-    "retain_patient_characteristics": "patient",
+#: The columns of table E.1-1 by option. The two options about pixels have none: they are done by looking at them.
+COLUMNS: Mapping[DicomOption, str] = {
+    "retain_safe_private": "safe_private",
+    "retain_uids": "uids",
     "retain_device_identity": "device",
     "retain_institution_identity": "institution",
+    "retain_patient_characteristics": "patient",
+    "retain_longitudinal_full_dates": "dates_full",
+    "retain_longitudinal_modified_dates": "dates_modified",
+    "clean_descriptors": "descriptors",
+    "clean_structured_content": "structured_content",
+    "clean_graphics": "graphics",
 }
-#: Attributes with a coded entry; :mod:`_codes` writes them, whatever the tables say.
-CODE_VALUES = (0x00080100, 0x00080119)
-CODE_SCHEME, CODE_SCHEME_VERSION, CODE_MEANING = 0x00080102, 0x00080103, 0x00080104
-CODED = (*CODE_VALUES, CODE_SCHEME, CODE_SCHEME_VERSION, CODE_MEANING)
+_OPTIONS = {column: option for option, column in COLUMNS.items()}
+#: VRs of text in the character set of the file.
+TEXT_VRS = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))
+_DATE_VRS = ("DA", "DT")
+_CHARACTER_SET = 0x00080005
 
 
 class Action(Enum):
@@ -41,40 +52,52 @@ class Action(Enum):
     DUMMY = "dummied"
     UID = "uid replaced"
     ITEMS = "items cleaned"
+    CLEAN = "words cleaned"
     SHIFT = "shifted"
     AGE = "age capped"
     REFERENCE = "reference replaced"
     SUBJECT = "subject"
+    REPLACE = "replaced"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``vr``: what the dictionary says; ``vrs``: what may stand in the file; ``check``: whether a kept value fits;
-    ``otherwise``: what to do where it does not, or where no item of a sequence may stay.
+    """``rule``: where it comes from, for whoever asks. ``vr``: what the dictionary says; ``vrs``: what may stand in the
+    file; ``check``: whether a kept value fits; ``otherwise``: what to do where it does not, or where no item of a
+    sequence may stay; ``value``: what stands in for it.
     """
 
     action: Action
+    rule: str
     vr: str
     vrs: frozenset[str]
     check: Callable[[bytes], bool] | None
     otherwise: Action
+    value: str | None = None
 
 
+@dataclass
 class Rules:
-    """The decisions for one IOD under one set of options; each is made once."""
+    """The decisions for one SOP class under the challenge's options and its own rules; each is made once."""
 
-    def __init__(self, options: Iterable[DicomOption], iod: str) -> None:
-        self._columns = tuple(_OPTION_COLUMNS[option] for option in options)
-        self._shifts = "dates_modified" in self._columns
-        self._iod = iod
-        self._places: dict[int, dict[int, Decision]] = {}
+    options: tuple[DicomOption, ...]
+    attributes: tuple[AttributeRule, ...]
+    sop_class: SopClass
+    private: PrivateRules = field(init=False)
+    _places: dict[int, dict[int, Decision]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.private = private_rules("retain_safe_private" in self.options, self.attributes)
+        self._columns = tuple(COLUMNS[option] for option in self.options if option in COLUMNS)
+        self._ruled = {rule.tag: rule for rule in self.attributes if rule.tag is not None}
+        self._provenance = frozenset((self.sop_class.iod, self.sop_class.family))
 
     def at(self, place: int) -> dict[int, Decision]:
         """The decisions made so far for one place; :meth:`decide` adds to them."""
         return self._places.setdefault(place, {})
 
     def decide(self, place: int, tag: int) -> Decision:
-        """What becomes of an attribute.
+        """What becomes of a public attribute.
 
         Args:
             place: :data:`TOP`, or the tag of the sequence that it stands in.
@@ -87,20 +110,47 @@ class Rules:
 
     def _decided(self, place: int, tag: int) -> Decision:
         vr = vr_of(tag)
-        kind = attribute_type(self._iod, place, tag)
+        kind = attribute_type(self.sop_class.iod, place, tag)
         vrs = vr.split(" or ")
         first = "OW" if "OW" in vrs else vrs[0]
-        action = self._action(tag, first, kind)
-        return Decision(action, first, frozenset((*vrs, "")), checker(first, tag), _resolve("X/Z/D", kind))
+        action, rule = self._action(tag, first, kind)
+        value = self._ruled[tag].value if tag in self._ruled else None
+        check = checker(first, tag) if action in (Action.KEEP, Action.REPLACE) else None
+        return Decision(action, rule, first, frozenset((*vrs, "")), check, _resolve("X/Z/D", kind), value)
 
-    def _action(self, tag: int, vr: str, kind: str) -> Action:
-        if tag >> 16 & 1 or not vr or tag in CODED:
-            return Action.REMOVE
+    def _action(self, tag: int, vr: str, kind: str) -> tuple[Action, str]:
+        if tag >> 16 & 1 or not vr:
+            return Action.REMOVE, "not in the dictionary"
+        if tag in CODED:
+            return Action.REMOVE, "coded entry: written anew"
+        if tag == _CHARACTER_SET:
+            return Action.REMOVE, "text is written in UTF-8"
+        if tag in self._ruled:
+            return self._challenged(self._ruled[tag], vr, kind), "challenge"
         if tag in (ours := by_tag("ours")):
-            return self._ours(tag, ours[tag]["action"], kind)
+            return self._ours(tag, ours[tag]["action"], kind), f"Collecte: {ours[tag]['why']}"
         if tag in (table := by_tag("e1_1_2026c")):
             return self._profiled(table[tag], vr, kind)
-        return self._kept(vr, kind) if tag in by_tag("keep") else _resolve("X/Z/D", kind)
+        if tag in (keep := by_tag("keep")):
+            if self._provenance & set(keep[tag]["iods"].split()):
+                return self._worded(vr, kind), "PS3.3: the object needs it"
+            return Action.REMOVE, "PS3.3: of no use in this object"
+        return _resolve("X/Z/D", kind), "not listed: denied"
+
+    def _challenged(self, rule: AttributeRule, vr: str, kind: str) -> Action:
+        match rule.action:
+            case "keep":
+                return self._kept(vr, kind)
+            case "remove":
+                return _resolve("X", kind)
+            case "empty":
+                return Action.EMPTY if kind not in ("1", "1C") else Action.DUMMY
+            case "shift":
+                return Action.SHIFT
+            case "hash":
+                return Action.UID if vr == "UI" else Action.REFERENCE
+            case "replace":
+                return Action.REPLACE
 
     def _ours(self, tag: int, action: str, kind: str) -> Action:
         if action == "age":
@@ -111,26 +161,45 @@ class Rules:
             action
         ]
 
-    def _profiled(self, row: dict[str, str], vr: str, kind: str) -> Action:
-        retained = any(row[column] == "K" or (row[column] == "C" and vr in ("DA", "DT")) for column in self._columns)
-        if retained:
-            return self._kept(vr, kind)
+    def _profiled(self, row: dict[str, str], vr: str, kind: str) -> tuple[Action, str]:
+        said = {row[column]: column for column in reversed(self._columns) if row[column]}
+        if "K" in said:
+            action = self._kept(vr, kind)
+            if vr == "CS":
+                action = Action.CLEAN
+            return action, f"E.1-1 {row['basic']}, K: {_OPTIONS[said['K']]}"
+        if "C" in said and (cleaned := self._cleaned(vr, kind)):
+            return cleaned, f"E.1-1 {row['basic']}, C: {_OPTIONS[said['C']]}"
         action = Action.UID if row["basic"] == "U" else _resolve(row["basic"], kind)
         if action in (Action.UID, Action.DUMMY) and vr == "UI":
-            return Action.UID  # a dummy of its own for each UID, so that references to it still hold
-        return Action.ITEMS if action is Action.UID else action
+            action = Action.UID  # a dummy of its own for each UID, so that references to it still hold
+        elif action is Action.UID:
+            action = Action.ITEMS
+        return action, f"E.1-1 {row['basic']}"
 
     def _kept(self, vr: str, kind: str) -> Action:
-        """What keeping means for a VR: UIDs and dates never stay as they are."""
-        if vr in ("DA", "DT"):
-            return Action.SHIFT if self._shifts else _resolve("X/Z/D", kind)
-        return {"UI": Action.UID, "SQ": Action.ITEMS}.get(vr, Action.KEEP)
+        """What keeping means for a VR: UIDs and dates stay as they are by an option alone."""
+        if vr in _DATE_VRS:
+            if "dates_full" in self._columns:
+                return Action.KEEP
+            return Action.SHIFT if "dates_modified" in self._columns else _resolve("X/Z/D", kind)
+        if vr == "UI":
+            return Action.KEEP if "uids" in self._columns else Action.UID
+        return Action.ITEMS if vr == "SQ" else Action.KEEP
+
+    def _worded(self, vr: str, kind: str) -> Action:
+        """What keeping means where nobody vouches for the words: those that are known stay."""
+        return Action.CLEAN if vr == "CS" or vr in TEXT_VRS else self._kept(vr, kind)
+
+    def _cleaned(self, vr: str, kind: str) -> Action | None:
+        """What cleaning means for a VR; None where nothing can be cleaned, and the Basic Profile holds."""
+        return None if vr in ("PN", "OB", "OW", "AE", "UR") else self._worded(vr, kind)
 
 
 @lru_cache(maxsize=512)
-def rules_for(options: tuple[DicomOption, ...], iod: str) -> Rules:
-    """The rules of one IOD under the challenge's options."""
-    return Rules(options, iod)
+def rules_for(options: tuple[DicomOption, ...], attributes: tuple[AttributeRule, ...], sop_class: SopClass) -> Rules:
+    """The rules of one SOP class under the challenge's options and its own rules."""
+    return Rules(options, attributes, sop_class)
 
 
 def _resolve(letters: str, kind: str) -> Action:

@@ -1,10 +1,10 @@
-"""Forward reading of a file whose header must be in memory and whose pixels must not."""
+"""Forward reading of a file whose header must be in memory and whose pixels must not; hashed on the way."""
 
+import hashlib
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from collecte.formats.dicom._wall import unreadable
 
@@ -15,10 +15,12 @@ HEAD_BYTES = 1 << 16
 HEADER_LIMIT = 1 << 28
 #: Most bytes that a deflated data set may inflate to.
 INFLATED_LIMIT = 1 << 32
-#: Bytes at a time while pixels pass through.
-CHUNK_BYTES = 1 << 20
+#: Bytes at a time while pixels pass through: few enough to stay in the processor's cache while they are hashed twice.
+CHUNK_BYTES = 1 << 18
 
-Sink = Callable[[bytes], object]
+Sink = Callable[[bytes | memoryview], object]
+#: Fills a buffer from where it stands; the number of bytes, fewer only where there are no more.
+Fill = Callable[[memoryview], int]
 
 
 class Short(Exception):
@@ -28,9 +30,9 @@ class Short(Exception):
 class Source:
     """``head``: the first bytes; :meth:`grow` makes it longer, :meth:`read` goes on behind it and cannot go back."""
 
-    def __init__(self, more: Callable[[int], bytes]) -> None:
-        self._more = more
-        self.head = more(HEAD_BYTES)
+    def __init__(self, fill: Fill) -> None:
+        self._fill = fill
+        self.head = self._more(HEAD_BYTES)
         self.complete = len(self.head) < HEAD_BYTES
         self._next = 0
 
@@ -66,66 +68,96 @@ class Source:
         return taken
 
     def copy(self, count: int, sink: Sink) -> None:
-        """Pass ``count`` bytes on, a chunk at a time.
+        """Pass ``count`` bytes on, a chunk at a time; a chunk is the sink's until it returns.
 
         Raises:
             Short: there are fewer.
         """
+        taken = memoryview(self.head)[self._next : self._next + count]
+        for start in range(0, len(taken), CHUNK_BYTES):
+            sink(taken[start : start + CHUNK_BYTES])
+        self._next += len(taken)
+        count -= len(taken)
+        buffer = memoryview(bytearray(min(count, CHUNK_BYTES)))
         while count:
-            chunk = self.read(min(count, CHUNK_BYTES))
+            chunk = buffer[: min(count, CHUNK_BYTES)]
+            if self._fill(chunk) < len(chunk):
+                raise Short
             sink(chunk)
             count -= len(chunk)
 
+    def upto(self, count: int) -> bytes:
+        """At most ``count`` bytes; fewer only where there are no more."""
+        taken = self.head[self._next : self._next + count]
+        self._next += len(taken)
+        return taken + self._more(count - len(taken)) if len(taken) < count else taken
+
+    def _more(self, count: int) -> bytes:
+        buffer = bytearray(count)
+        return bytes(memoryview(buffer)[: self._fill(memoryview(buffer))])
+
+
+class Whole:
+    """A file that is hashed as it is read."""
+
+    def __init__(self, fill: Fill) -> None:
+        self._digest = hashlib.sha256()
+        self._fill = fill
+
+    def __call__(self, view: memoryview) -> int:
+        count = self._fill(view)
+        self._digest.update(view[:count])
+        return count
+
+    def sha256(self) -> str:
+        """SHA-256 (hex) of the whole file: what was not asked for is read now."""
+        buffer = memoryview(bytearray(CHUNK_BYTES))
+        while self(buffer) == len(buffer):
+            pass
+        return self._digest.hexdigest()
+
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[Source, BinaryIO]]:
-    """A file as a :class:`Source`, and the file itself for :func:`inflated`."""
+def opened(path: Path, *, hashed: bool = False) -> Iterator[tuple[Source, Whole | None]]:
+    """A file as a :class:`Source`, and its hash where it is asked for."""
     with path.open("rb", buffering=0) as file:
-        yield Source(_reader(file)), file
+
+        def fill(view: memoryview) -> int:
+            count = file.readinto(view) or 0
+            while 0 < count < len(view) and (more := file.readinto(view[count:])):  # one raw read may give less
+                count += more
+            return count
+
+        whole = Whole(fill) if hashed else None
+        yield Source(whole or fill), whole
 
 
-def inflated(file: BinaryIO, offset: int) -> Source:
+def inflated(packed: Source, offset: int) -> Source:
     """The deflated data set that begins at ``offset`` (PS3.5, annex A.5; RFC 1951).
 
     Raises:
         Refusal: now or while reading: the stream is damaged, or inflates beyond :data:`INFLATED_LIMIT`.
     """
-    file.seek(offset)
+    packed.seek(offset)
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
     total = 0
 
-    def more(count: int) -> bytes:
+    def fill(view: memoryview) -> int:
         nonlocal total
-        parts: list[bytes] = []
-        missing = count
-        while missing and not stream.eof:
-            packed = stream.unconsumed_tail or file.read(HEAD_BYTES)
+        count = 0
+        while count < len(view) and not stream.eof:
+            raw = stream.unconsumed_tail or packed.upto(HEAD_BYTES)
             try:
-                part = stream.decompress(packed, missing)
+                part = stream.decompress(raw, len(view) - count)
             except zlib.error:
                 raise unreadable() from None
-            if not packed and not part:
+            if not raw and not part:
                 break
-            parts.append(part)
-            missing -= len(part)
-        total += count - missing
+            view[count : count + len(part)] = part
+            count += len(part)
+        total += count
         if total > INFLATED_LIMIT:
             raise unreadable()
-        return b"".join(parts)
+        return count
 
-    return Source(more)
-
-
-def _reader(file: BinaryIO) -> Callable[[int], bytes]:
-    """Reads until it has all that was asked for, or the file ends: one raw read may give less."""
-
-    def more(count: int) -> bytes:
-        data = file.read(count)
-        while 0 < len(data) < count:
-            part = file.read(count - len(data))
-            if not part:
-                break
-            data += part
-        return data
-
-    return more
+    return Source(fill)

@@ -1,6 +1,7 @@
 """Reads the rule tables beside this code. Lines that begin with ``#`` say where a table comes from."""
 
 import csv
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -31,10 +32,32 @@ def by_tag(name: str) -> dict[int, dict[str, str]]:
     return table
 
 
+@dataclass(frozen=True, slots=True)
+class SopClass:
+    """A covered SOP class. ``iod``: of PS3.3; ``family``: what kind of object it is; ``pixels``: required, optional or
+    none; ``text``: whether text may be burned into them (always, sample, never).
+    """
+
+    uid: str
+    iod: str
+    family: str
+    pixels: str
+    text: str
+
+
 @cache
-def sop_classes() -> dict[str, str]:
-    """The covered SOP classes: UID → IOD."""
-    return {row["uid"]: row["iod"] for row in rows("sop_classes")}
+def sop_classes() -> dict[str, SopClass]:
+    """The covered SOP classes, by UID."""
+    return {
+        row["uid"]: SopClass(row["uid"], row["iod"], row["family"], row["pixels"], row["text"])
+        for row in rows("sop_classes")
+    }
+
+
+@cache
+def refused_classes() -> dict[str, str]:
+    """Known SOP classes that are not covered: UID → code of the finding that says why."""
+    return {row["uid"]: row["code"] for row in rows("refused_classes")}
 
 
 @cache

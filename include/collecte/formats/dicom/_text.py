@@ -36,6 +36,19 @@ def readings(raw: bytes, declared: tuple[str, ...], *, is_name: bool = False) ->
     return frozenset(text.strip() for text in texts)
 
 
+def reading(raw: bytes, declared: tuple[str, ...], *, is_name: bool = False) -> str:
+    """The text as one reader sees it: as declared, else as UTF-8, else as Latin-1."""
+    raw = raw.strip(b"\0 ")
+    if raw.isascii() and b"\x1b" not in raw:
+        return raw.decode("ascii")
+    if declared and (texts := _decoded(raw, declared, _NAME_DELIMITERS if is_name else _TEXT_DELIMITERS)):
+        return next(iter(texts))
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
 def _decoded(raw: bytes, declared: tuple[str, ...], delimiters: set[int]) -> set[str]:
     """The reading as declared; none where the bytes are no such text."""
     try:

@@ -6,11 +6,9 @@ VRs: PS3.5, table 6.2-1.
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
-from functools import cache, lru_cache
+from functools import cache
 
 from pydicom.datadict import dictionary_VM
-
-from collecte.formats.dicom._tables import by_tag, rows
 
 #: Bytes of one value, by the VRs that are written in binary.
 BINARY_SIZES = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "UV": 8, "SV": 8}
@@ -36,10 +34,6 @@ _LONGEST = {"LO": 64, "SH": 16, "AE": 16, "ST": 1024, "LT": 10240}
 
 _ICC_PROFILE = 0x00282000
 
-#: Texts that stay where a console offers them in a list: every word of four letters and more is a term, and no number
-#: is as long as one that is given to a patient.
-_LISTED = ("LO", "SH", "LT")
-_SAID = re.compile(rb"[A-Za-z\x80-\xff]{4,}|\d{6,}|\x1b")
 #: Ten letters in a row, as no vector of numbers has them by chance; tables of colours do.
 _WRITTEN = re.compile(rb"[A-Za-z][A-Za-z^ ]{9,}")
 _FEWEST_LETTERS = 4
@@ -66,27 +60,7 @@ def dummy(vr: str) -> bytes:
 
 @cache
 def checker(vr: str, tag: int) -> Callable[[bytes], bool] | None:
-    """Whether a value of this attribute can be what the standard says it is; None where any bytes can."""
-    fits = _form(vr, tag)
-    listed = vr == "CS" or (vr in _LISTED and tag in by_tag("keep"))  # a text kept by an option stays whatever it says
-    if fits is None or not listed or tag in by_tag("open_texts"):
-        return fits
-    return lambda raw: fits(raw) and of_terms(raw)
-
-
-@lru_cache(maxsize=4096)
-def of_terms(raw: bytes) -> bool:
-    """Whether a text is made of the words of defined terms, short words and short numbers."""
-    return all(word.lower() in _terms() for word in _SAID.findall(raw))
-
-
-@cache
-def _terms() -> frozenset[bytes]:
-    return frozenset(word.encode("ascii") for row in rows("terms") for word in row["words"].split())
-
-
-def _form(vr: str, tag: int) -> Callable[[bytes], bool] | None:
-    """Whether a value has the form of its VR."""
+    """Whether a value of this attribute has the form of its VR; None where any bytes have."""
     if vr in _STRINGS:
         fullmatch = _STRINGS[vr].fullmatch
         return lambda raw: fullmatch(raw) is not None

@@ -86,7 +86,7 @@ def _met(dicom: Dicom, elements: Iterable[Element], declared: tuple[str, ...]) -
     """Every element that may identify, at every depth; an item may declare a character set of its own."""
     table = by_tag("identifying")
     for element in elements:
-        for item in element.items or ():
+        for item in dicom.items_of(element):
             own = next((e for e in item.elements if e.tag == SPECIFIC_CHARACTER_SET), None)
             yield from _met(dicom, item.elements, charsets(dicom.value(own)) if own else declared)
         row = table.get(element.tag)

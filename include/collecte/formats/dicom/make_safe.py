@@ -3,34 +3,42 @@
 import hashlib
 import os
 from collections import Counter
+from functools import lru_cache
 from pathlib import Path
 
+from collecte.challenge import DicomRules
 from collecte.errors import Bug
 from collecte.formats import Context
+from collecte.formats.dicom._elements import Encoding
 from collecte.formats.dicom._judge import (
     PATIENT_ID,
     PATIENT_NAME,
     SOP_CLASS_UID,
+    SPECIFIC_CHARACTER_SET,
     Identity,
     identity,
+    look_of,
     refusals,
     rules_of,
 )
 from collecte.formats.dicom._part10 import Dicom, opened_dicom
 from collecte.formats.dicom._pixels import splice
-from collecte.formats.dicom._rewrite import Plan, file_meta, header
+from collecte.formats.dicom._rewrite import Passage, Plan, header
 from collecte.formats.dicom._rules import rules_for
 from collecte.formats.dicom._source import Sink
-from collecte.formats.dicom._tables import sop_classes
+from collecte.formats.dicom._stamps import file_meta, stamps
+from collecte.formats.dicom._tables import SopClass, sop_classes
+from collecte.formats.dicom._text import charsets
 from collecte.formats.dicom._wall import Refusal
+from collecte.pseudonym import Pseudonymiser
 from collecte.records import Safe
 
 
 def make_safe(source: Path, target: Path, name: str, context: Context) -> Safe:
     """Write a safe copy of one DICOM file to ``target``: complete and flushed, or not there at all.
 
-    The header is written anew from the rules; the pixel data pass through; what follows them is left out. The same
-    input and keys give the same bytes.
+    The header is written anew from the rules; the pixel data pass through; what follows them is left out. The source is
+    hashed in the same pass. The same input and keys give the same bytes.
 
     Raises:
         Bug: the file is not the one that ``name`` was made for, or the challenge does not collect DICOM.
@@ -38,7 +46,7 @@ def make_safe(source: Path, target: Path, name: str, context: Context) -> Safe:
     """
     part = target.with_name(f"{target.name}.part")
     try:
-        with opened_dicom(source) as dicom:
+        with opened_dicom(source, hashed=True) as dicom:
             who = identity(dicom, context)
             if found := refusals(dicom, who, rules_of(context)):
                 return Safe(sha256="", size=0, findings=found)
@@ -57,38 +65,61 @@ def make_safe(source: Path, target: Path, name: str, context: Context) -> Safe:
 def _written(dicom: Dicom, who: Identity, part: Path, context: Context) -> Safe:
     """The safe copy in ``part``, flushed."""
     digest = hashlib.sha256()
-    counts: Counter[str] = Counter()
     with part.open("wb", buffering=0) as file:
 
-        def sink(data: bytes) -> None:
+        def sink(data: bytes | memoryview) -> None:
             digest.update(data)
-            view = memoryview(data)
-            while view:
-                view = view[file.write(view) or 0 :]
+            written = file.write(data) or 0
+            while written < len(data):  # one raw write may take less
+                written += file.write(memoryview(data)[written:]) or 0
 
-        _compose(dicom, who, context, counts, sink)
+        counts = _compose(dicom, who, context, sink)
         size = file.tell()
         if context.durable:
             os.fsync(file.fileno())
-    return Safe(sha256=digest.hexdigest(), size=size, actions=dict(counts))
+    return Safe(digest.hexdigest(), size, (), counts, dicom.sha256(), look_of(dicom))
 
 
-def _compose(dicom: Dicom, who: Identity, context: Context, counts: Counter[str], sink: Sink) -> None:
-    options = rules_of(context).options
-    sop_class = dicom.word(SOP_CLASS_UID)
-    subject = who.subject
-    if subject is None or dicom.header.pixels is None:
-        raise Bug("A DICOM file without subject or pixels was let through.")
-    plan = Plan(
-        data=dicom.data,
-        encoding=dicom.output_encoding,
-        rules=rules_for(options, sop_classes()[sop_class]),
-        pseudonyms=context.pseudonyms,
-        subject=subject,
-        shift=context.pseudonyms.shift(subject),
-        named=frozenset(dicom.raw(tag).strip(b"\0 ") for tag in (PATIENT_ID, PATIENT_NAME)),
-        counts=counts,
+def _compose(dicom: Dicom, who: Identity, context: Context, sink: Sink) -> Counter[str]:
+    sop_class = sop_classes()[dicom.word(SOP_CLASS_UID)]
+    plan, stamped = plan_of(dicom, who, context)
+    passage = Passage(plan, dicom.data)
+    safe_header = header(passage, dicom.header.elements.values(), dicom.encoding, stamped)
+    sink(file_meta(sop_class.uid, who.instance, dicom.transfer_syntax) + safe_header)
+    if dicom.header.pixels is not None:
+        splice(dicom, dicom.header.pixels, sink)
+    return passage.counts
+
+
+def plan_of(dicom: Dicom, who: Identity, context: Context) -> tuple[Plan, dict[int, bytes]]:
+    """The plan for a file, and what is stamped into its copy.
+
+    Raises:
+        Bug: the file names no patient.
+    """
+    if who.subject is None:
+        raise Bug("A DICOM file without subject was let through.")
+    return _plan(
+        rules_of(context),
+        sop_classes()[dicom.word(SOP_CLASS_UID)],
+        context.pseudonyms,
+        who.subject,
+        frozenset(dicom.raw(tag).strip(b"\0 ") for tag in (PATIENT_ID, PATIENT_NAME)),
+        charsets(dicom.raw(SPECIFIC_CHARACTER_SET)),
+        dicom.output_encoding,
     )
-    safe_header = header(plan, dicom.header.elements.values(), dicom.encoding, options)
-    sink(file_meta(sop_class, who.instance, dicom.transfer_syntax) + safe_header)
-    splice(dicom, dicom.header.pixels, sink)
+
+
+@lru_cache(maxsize=8)  # the files of a series come one after the other
+def _plan(
+    rules: DicomRules,
+    sop_class: SopClass,
+    pseudonyms: Pseudonymiser,
+    subject: str,
+    named: frozenset[bytes],
+    declared: tuple[str, ...],
+    encoding: Encoding,
+) -> tuple[Plan, dict[int, bytes]]:
+    made = rules_for(rules.options, rules.attributes, sop_class)
+    plan = Plan(made, pseudonyms, subject, named, declared, encoding)
+    return plan, stamps(subject, rules.options, sop_class.family, encoding, utf8=bool(declared))

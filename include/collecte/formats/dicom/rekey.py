@@ -12,12 +12,13 @@ from pathlib import Path
 
 from collecte.errors import NeedsPerson
 from collecte.formats import Rekeyer
-from collecte.formats.dicom._elements import Element, Encoding, vr_of, write_element, write_item
+from collecte.formats.dicom._elements import Element, Encoding, items_of, vr_of, write_element, write_item
 from collecte.formats.dicom._judge import PATIENT_ID, PATIENT_NAME, SOP_CLASS_UID
 from collecte.formats.dicom._part10 import Dicom, opened_dicom
 from collecte.formats.dicom._pixels import splice
-from collecte.formats.dicom._rewrite import PUBLIC_ROOTS, file_meta
+from collecte.formats.dicom._rewrite import PUBLIC_ROOTS
 from collecte.formats.dicom._source import Sink
+from collecte.formats.dicom._stamps import file_meta
 from collecte.formats.dicom._tables import by_tag
 from collecte.formats.dicom._wall import Refusal
 from collecte.records import Safe
@@ -39,7 +40,7 @@ def rekey(source: Path, target: Path, rekeyer: Rekeyer) -> Safe:
     try:
         with opened_dicom(source) as dicom, part.open("wb", buffering=0) as file:
 
-            def sink(data: bytes) -> None:
+            def sink(data: bytes | memoryview) -> None:
                 digest.update(data)
                 view = memoryview(data)
                 while view:
@@ -76,8 +77,8 @@ def _rekeyed(
 
 
 def _element(data: bytes, element: Element, encoding: Encoding, rekeyer: Rekeyer, counts: Counter[str]) -> bytes:
-    if element.items is not None:
-        items = (_rekeyed(data, item.elements, item.encoding, rekeyer, counts) for item in element.items)
+    if (found := items_of(data, element, encoding)) is not None:
+        items = (_rekeyed(data, item.elements, item.encoding, rekeyer, counts) for item in found)
         return write_element(element.tag, "SQ", b"".join(write_item(item, encoding) for item in items), encoding)
     vr = element.vr or vr_of(element.tag)
     if element.tag in _CHARACTERISTICS and not rekeyer.characteristics:

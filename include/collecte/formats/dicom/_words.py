@@ -1,0 +1,70 @@
+"""Free text keeps the words that are known, and nothing else: a list of the terms of the standard and of what machines
+write of themselves lets through what describes an image; a name, a number of a patient or a date is no such word.
+"""
+
+import re
+import unicodedata
+from functools import cache, lru_cache
+
+from collecte.formats.dicom._tables import rows
+
+#: A run of letters, of digits, or one sign between them.
+_TOKENS = re.compile(r"[^\W\d_]+|\d+|[\W_]")
+#: Letters and digits in one: B30f, VB20A, or the number of a patient.
+_RUNS = re.compile(r"[^\W_]+")
+#: Numbers in a row: a date, a telephone number.
+_CHAINS = re.compile(r"\d+(?:[ .,:/\-]+\d+)+")
+#: Letters of a word that needs no look: T1, SE, Br.
+_SHORT = 2
+#: Digits that a machine's own words have; more of them number people, and tell days.
+_DIGITS, _CHAINED = 4, 6
+#: Signs that stay between words that stay.
+_SIGNS = frozenset(" .,:;/+-*%()[]_<>#")
+_CODE_WORD = 3
+
+
+def cleaned(text: str) -> str:
+    """The text with its known words, empty where none is left: letters in runs of three and more stand in the list,
+    digits number no one.
+    """
+    text = _CHAINS.sub(_chain, text)
+    text = _RUNS.sub(lambda run: "" if sum(map(str.isdigit, run[0])) > _DIGITS else run[0], text)
+    kept = "".join(token for token in _TOKENS.findall(text) if _stays(token))
+    words = (word for word in kept.split() if any(map(str.isalnum, word)))
+    return " ".join(words)
+
+
+def _chain(match: re.Match[str]) -> str:
+    digits = sum(map(str.isdigit, match[0]))
+    dated = any(len(part) == 4 for part in re.findall(r"\d+", match[0]))
+    return "" if digits > _CHAINED or (dated and digits > _DIGITS) else match[0]
+
+
+def _stays(token: str) -> bool:
+    if token.isalpha():
+        return (len(token) <= _SHORT and token.isascii()) or folded(token) in known_words()
+    return token.isdigit() or token in _SIGNS
+
+
+@lru_cache(maxsize=4096)
+def is_term(code: str) -> bool:
+    """Whether a value of VR CS is a defined term, or made of such: it has no room for more than a name."""
+    runs = re.findall(r"[^\W\d_]+|\d+", code)
+    return all(
+        (run.isdigit() and len(run) <= _DIGITS + 1) or len(run) <= _CODE_WORD or folded(run) in known_words()
+        for run in runs
+    )
+
+
+def folded(word: str) -> str:
+    """Lower case, without accents."""
+    plain = unicodedata.normalize("NFKD", word.casefold())
+    return "".join(c for c in plain if not unicodedata.combining(c))
+
+
+@cache
+def known_words() -> frozenset[str]:
+    """The words that may stay, folded."""
+    return frozenset(
+        word for table in ("terms", "device_terms") for row in rows(table) for word in row["words"].split()
+    )
