@@ -14,9 +14,9 @@ _CHANGED = {"DA": "shift", "DT": "shift", "UI": "uid"}
 #: Words of a name that tell of persons, places, days, and of numbers that somebody or something is known by.
 _NAMING = re.compile(
     r"\b(?:ID|IDs|[Ii]dentif\w*|[Ss]erial|[Pp]atient'?s?|[Ee]xam\w*|[Ss]tudy|[Ss]tudies|[Aa]ccession|[Dd]ate\w*|"
-    r"[Tt]ime ?[Ss]tamps?|[Tt]imestamps?|[Bb]irth\w*|[Pp]hysician\w*|[Oo]perator\w*|[Uu]ser\w*|[Ii]nstitut\w*|[Hh]ospital|"
-    r"[Ss]ite|[Aa]ge|[Ss]ex|[Nn]ame|[Ww]orkflow|[Rr]equest\w*|[Ss]uite|[Uu]nknown|[Cc]ode|[Kk]anji|[Rr]adiographer\w*|"
-    r"[Cc]onfidential|[Ee]thnic|[Ll]anguage|[Hh]ost|[Tt]rial|[Ss]tation|[Cc]hecksum|[Cc]ounter)\b"
+    r"[Tt]ime ?[Ss]tamps?|[Tt]imestamps?|[Bb]irth\w*|[Pp]hysician\w*|[Oo]perator\w*|[Uu]ser\w*|[Ii]nstitut\w*|"
+    r"[Hh]ospital|[Ss]ite|[Aa]ge|[Ss]ex|[Nn]ame|[Ww]orkflow|[Rr]equest\w*|[Ss]uite|[Uu]nknown|[Cc]ode|[Kk]anji|"
+    r"[Rr]adiographer\w*|[Cc]onfidential|[Ee]thnic|[Ll]anguage|[Hh]ost|[Tt]rial|[Ss]tation|[Cc]hecksum|[Cc]ounter)\b"
 )
 
 Row = tuple[str, str, str, str, str, str, str]

