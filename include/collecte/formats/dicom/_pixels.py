@@ -1,9 +1,11 @@
-"""Passes the pixel data through, never decoded and never whole in memory; checks only that all of it is there.
+"""Passes the pixel data through, never decoded and never whole in memory; checks that all of it is there.
 
 Native pixels end where the image does: what a writer left behind it is cut. Fragments are taken item by item up to the
-delimiter of their sequence (PS3.5, annex A.4). Nothing behind the pixel data is read.
+delimiter of their sequence (PS3.5, annex A.4), and what they hold beside the image is blanked. Nothing behind the pixel
+data is read.
 """
 
+from collecte.formats.dicom._codestream import Cleaner, offset_table
 from collecte.formats.dicom._elements import (
     DOUBLE_PIXELS,
     FLOAT_PIXELS,
@@ -20,6 +22,8 @@ from collecte.formats.dicom._wall import Refusal, unreadable
 _ROWS, _COLUMNS, _SAMPLES, _FRAMES, _BITS = 0x00280010, 0x00280011, 0x00280002, 0x00280008, 0x00280100
 _PHOTOMETRIC = 0x00280004
 _BITS_OF = {FLOAT_PIXELS: 32, DOUBLE_PIXELS: 64}
+#: Longest basic offset table that is looked at, in bytes.
+_TABLE_LIMIT = 1 << 24
 _VR_OF = {FLOAT_PIXELS: "OF", DOUBLE_PIXELS: "OD"}
 
 
@@ -54,15 +58,46 @@ def _native(dicom: Dicom, pixels: Element, sink: Sink) -> None:
 
 def _fragments(dicom: Dicom, pixels: Element, sink: Sink) -> None:
     sink(_element_header(pixels, UNDEFINED, dicom.output_encoding))
+    _offset_table(dicom, sink)
+    cleaner = Cleaner(dicom.transfer_syntax, frame_count(dicom), _frame_bytes(dicom), sink)
     while True:
         raw = dicom.source.read(8)
         group, number, length = dicom.encoding.tag_length.unpack(raw)
-        sink(raw)
         if group << 16 | number == SEQUENCE_END and length == 0:
+            cleaner.end()
+            sink(raw)
             return
         if group << 16 | number != ITEM or length == UNDEFINED:
             raise unreadable()
-        dicom.source.copy(length, sink)
+        cleaner.item(raw, length)
+        dicom.source.copy(length, cleaner.feed)
+
+
+def _offset_table(dicom: Dicom, sink: Sink) -> None:
+    """The first item; empty where it is no table, for whatever it is would pass unseen."""
+    group, number, length = dicom.encoding.tag_length.unpack(dicom.source.read(8))
+    if group << 16 | number != ITEM or length == UNDEFINED:
+        raise unreadable()
+    if length <= _TABLE_LIMIT:
+        table = offset_table(dicom.source.read(length), frame_count(dicom))
+    else:
+        table = b""
+        dicom.source.copy(length, lambda data: None)
+    sink(dicom.encoding.tag_length.pack(ITEM >> 16, ITEM & 0xFFFF, len(table)) + table)
+
+
+def frame_count(dicom: Dicom) -> int:
+    """Number of Frames; 1 where the header does not say."""
+    frames = dicom.word(_FRAMES)
+    return max(int(frames), 1) if frames.isdecimal() and len(frames) <= 12 else 1
+
+
+def _frame_bytes(dicom: Dicom) -> int | None:
+    """Of a decoded frame; None where the header does not say."""
+    rows, columns, bits = (dicom.number(tag) for tag in (_ROWS, _COLUMNS, _BITS))
+    if not rows or not columns or not bits:
+        return None
+    return (rows * columns * (dicom.number(_SAMPLES) or 1) * bits + 7) // 8
 
 
 def _element_header(pixels: Element, length: int, encoding: Encoding) -> bytes:

@@ -1,0 +1,170 @@
+"""JPEG 2000 and HTJ2K, bare or in the boxes of a JP2 file: comments and whatever is no part of the image are blanked
+(ISO/IEC 15444-1, annexes A and I; 15444-2; 15444-15).
+"""
+
+import re
+import struct
+from collections.abc import Generator
+
+from collecte.formats.dicom._stream import Stream, Wait, broken
+
+_START, _TILE_PART, _DATA, _END = b"\xff\x4f", b"\xff\x90", b"\xff\x93", b"\xff\xd9"
+_BEGINNING = b"\xff\x4f\xff\x51"
+_COMMENT = 0x64
+#: CAP, SIZ, COD, COC, TLM, PRF, PLM, PLT, CPF, QCD, QCC, RGN, POC, PPM, PPT, CRG; and DCO to ATK of part 2. Any other
+#: marker segment is blanked.
+_NEEDED = frozenset({*range(0x50, 0x54), 0x55, 0x56, 0x57, 0x58, 0x59, *range(0x5C, 0x62), 0x63, *range(0x70, 0x7A)})
+#: Markers without segment.
+_ALONE = range(0x30, 0x40)
+_TILE_PART_LENGTH = 12
+_LAST = re.compile(rb"\xff\xd9")
+
+_SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
+_BOXES = frozenset({b"jP  ", b"ftyp", b"ihdr", b"bpcc", b"pclr", b"cmap", b"cdef", b"resc", b"resd"})
+#: Boxes of boxes, whose content is read as if it stood beside them.
+_SUPERBOXES = frozenset({b"jp2h", b"res "})
+_COLOUR, _CODESTREAM = b"colr", b"jp2c"
+#: Content of a colour specification that names its colour space; others hold a profile, and profiles hold text.
+_ENUMERATED, _ENUMERATED_LENGTH = 1, 7
+_SRGB, _GREY = b"\1\0\0\0\0\0\x10", b"\1\0\0\0\0\0\x11"
+#: Longest content of a box that passes.
+_BOX_LIMIT, _BRANDS_LIMIT = 1 << 13, 1 << 6
+
+
+def j2k(stream: Stream) -> Wait:
+    """Codestreams or JP2 files, each from the beginning of a fragment; what follows one in its last fragment is
+    blanked, and so is a fragment that begins none.
+    """
+    while head := (yield from stream.peek(12)):
+        if head[:2] == _START:
+            yield from _codestream(stream)
+        elif head == _SIGNATURE:
+            yield from _boxes(stream)
+        elif not stream.frames:
+            raise broken()
+        else:
+            yield from stream.blank(stream.left)
+        if not stream.starts:
+            yield from stream.blank(stream.left)
+
+
+def _codestream(stream: Stream) -> Wait:
+    """To behind its end, or to where another begins in a fragment of its own."""
+    stream.frames += 1
+    yield from stream.keep(2)
+    while True:
+        marker = yield from stream.peek(2)
+        if marker == _TILE_PART:
+            if not (yield from _tile_part(stream)):
+                return
+        elif marker == _END:
+            yield from stream.keep(2)
+            return
+        else:
+            yield from _segment(stream)
+
+
+def _tile_part(stream: Stream) -> Generator[None, None, bool]:
+    """Whether something may follow it: not where the data end before it does."""
+    start = stream.position
+    length, size = struct.unpack(">xxHxxLxx", (yield from stream.need(_TILE_PART_LENGTH)))
+    if length != _TILE_PART_LENGTH - 2:
+        raise broken()
+    yield from stream.keep(_TILE_PART_LENGTH)
+    while (yield from stream.need(2)) != _DATA:
+        yield from _segment(stream)
+    yield from stream.keep(2)
+    if size == 0:  # to the end of the codestream: no such pair of bytes is data (A.1.1)
+        return (yield from stream.keep_until(_LAST))
+    size -= stream.position - start
+    if size < 0:
+        raise broken()
+    return (yield from _data(stream, size))
+
+
+def _data(stream: Stream, count: int) -> Generator[None, None, bool]:
+    """Packets, fragment by fragment. Where the image is cut short, its length leads into the next one: refused."""
+    while count:
+        yield from stream.need(1)
+        if stream.starts and (yield from stream.peek(4)) == _BEGINNING:
+            raise broken()
+        part = min(count, stream.left)
+        yield from stream.keep(part)
+        count -= part
+    following = yield from stream.peek(2)
+    if following in (_TILE_PART, _END):
+        return True
+    # Some writers leave out the last marker; a padding byte may follow.
+    if following and not stream.starts and stream.left > 1:
+        raise broken()
+    return False
+
+
+def _segment(stream: Stream) -> Wait:
+    first, code = yield from stream.need(2)
+    if first != 0xFF:
+        raise broken()
+    yield from stream.keep(2)
+    if code in _ALONE:
+        return
+    length = int.from_bytes((yield from stream.need(2)), "big")
+    if length < 2 or code in (0x4F, *range(0x90, 0x94), 0xD9):
+        raise broken()
+    yield from stream.keep(2)
+    yield from (stream.keep if code in _NEEDED else stream.blank)(length - 2)
+
+
+def _boxes(stream: Stream) -> Wait:
+    """The boxes of one JP2 file, up to the end of the fragment that its codestream ends in."""
+    grey = False
+    first = stream.position
+    while (yield from stream.peek(8)) and stream.left >= 8 and (stream.position == first or not stream.starts):
+        length, kind, head = yield from _box_head(stream)
+        if kind in _SUPERBOXES:
+            yield from stream.keep(head)
+        elif kind == _CODESTREAM:
+            yield from stream.keep(head)
+            yield from _boxed_codestream(stream, length)
+        elif kind == _COLOUR and length >= _ENUMERATED_LENGTH:
+            yield from stream.keep(head)
+            yield from _colour(stream, length, grey)
+        elif kind in _BOXES and length <= (_BRANDS_LIMIT if kind == b"ftyp" else _BOX_LIMIT):
+            yield from stream.keep(head)
+            if kind == b"ihdr":
+                grey = (yield from stream.need(10))[8:] == b"\0\1"
+            yield from stream.keep(length)
+        else:
+            yield from stream.keep(4)
+            yield from stream.put(b"free")
+            yield from stream.keep(head - 8)
+            yield from stream.blank(length)
+
+
+def _box_head(stream: Stream) -> Generator[None, None, tuple[int, bytes, int]]:
+    """Length of the content (of the last box: what the fragment still has), kind, length of the head."""
+    size, kind = struct.unpack(">L4s", (yield from stream.need(8)))
+    head = 8
+    if size == 1:
+        size, head = int.from_bytes((yield from stream.need(16))[8:], "big"), 16
+    elif size == 0:
+        size = stream.left
+    if size < head:
+        raise broken()
+    return size - head, kind, head
+
+
+def _boxed_codestream(stream: Stream, length: int) -> Wait:
+    end = stream.position + length
+    if (yield from stream.peek(2)) != _START:
+        raise broken()
+    yield from _codestream(stream)
+    yield from stream.blank(min(max(end - stream.position, 0), stream.left))
+
+
+def _colour(stream: Stream, length: int, grey: bool) -> Wait:
+    method, *_ = yield from stream.need(1)
+    if method == _ENUMERATED:
+        yield from stream.keep(_ENUMERATED_LENGTH)
+    else:
+        yield from stream.put(_GREY if grey else _SRGB)
+    yield from stream.blank(length - _ENUMERATED_LENGTH)
