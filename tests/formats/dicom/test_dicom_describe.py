@@ -5,8 +5,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
+import numpy as np
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 
 from collecte.formats import dicom
 from collecte.pseudonym import Pseudonymiser
@@ -91,7 +94,8 @@ def test_the_same_pixels_have_one_hash_whatever_stores_them(make: Maker) -> None
     def hashed(source: Any) -> str | None:
         return facts_of(make(source))["pixel_sha256"]
 
-    of_one = {hashed(bundled(f"MR_small{storage}.dcm")) for storage in ("", "_bigendian", "_implicit", "_RLE")}
+    storages = ("", "_bigendian", "_implicit", "_RLE", "_jpeg_ls_lossless", "_jp2klossless")
+    of_one = {hashed(bundled(f"MR_small{storage}.dcm")) for storage in storages}
     assert len(of_one) == 1
     assert None not in of_one
     again = slice_of(PatientName="Autre^Nom", PatientID="IPP2", SOPInstanceUID="1.2.3.4.2", StudyDate="20210101")
@@ -101,8 +105,47 @@ def test_the_same_pixels_have_one_hash_whatever_stores_them(make: Maker) -> None
     assert hashed(other) not in (hashed(slice_of()), None)
 
 
-def test_jpeg_is_told_apart_by_its_compressed_stream(make: Maker) -> None:
-    first, second = (facts_of(make(bundled(n)))["pixel_sha256"] for n in ("JPEG2000.dcm", "MR_small_jp2klossless.dcm"))
+def colours(**attributes: Any) -> tuple[Dataset, Any]:
+    """A slice of 2 frames of 8 × 8 colours."""
+    pixels = np.random.default_rng(5).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    layout = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "PlanarConfiguration": 0, "NumberOfFrames": 2}
+    image = slice_of(SamplesPerPixel=3, PhotometricInterpretation="RGB", **layout | attributes)
+    image.PixelData, image["PixelData"].VR = pixels.tobytes(), "OB"
+    return image, pixels
+
+
+def encoded(image: Dataset, syntax: str, frames: list[bytes]) -> Dataset:
+    image.file_meta.TransferSyntaxUID = syntax
+    image.PixelData = encapsulate(frames)
+    image["PixelData"].is_undefined_length = True
+    return image
+
+
+def test_colours_have_one_hash_by_pixel_by_plane_and_in_every_lossless_code(make: Maker) -> None:
+    image, pixels = colours()
+    plain = facts_of(make(image))["pixel_sha256"]
+    planar, _ = colours(PlanarConfiguration=1)
+    planar.PixelData = np.moveaxis(pixels, -1, 1).tobytes()
+    assert facts_of(make(planar))["pixel_sha256"] == plain
+    for code, encode in {
+        "70": lambda frame: imagecodecs.jpeg8_encode(frame, lossless=True, colorspace="RGB", outcolorspace="RGB"),
+        "80": imagecodecs.jpegls_encode,
+        "90": lambda frame: imagecodecs.jpeg2k_encode(frame, codecformat="j2k", reversible=True, level=0),
+        "201": lambda frame: imagecodecs.htj2k_encode(frame, reversible=True),
+    }.items():
+        compressed = encoded(colours()[0], f"1.2.840.10008.1.2.4.{code}", [encode(frame) for frame in pixels])
+        assert facts_of(make(compressed))["pixel_sha256"] == plain, code
+
+
+def test_of_what_cannot_be_decoded_the_compressed_stream_is_hashed(make: Maker) -> None:
+    def hashed(end: bytes) -> Any:
+        _, pixels = colours()
+        frames = [bytes(imagecodecs.jpegls_encode(frame)) for frame in pixels]
+        other = frames[0].replace(b"\0\x08\0\x08\x03", b"\0\x09\0\x09\x03")  # another size than the header's
+        assert other != frames[0]
+        return facts_of(make(encoded(colours()[0], "1.2.840.10008.1.2.4.80", [other[:-4] + end + other[-2:]] * 2)))
+
+    first, second = (hashed(end)["pixel_sha256"] for end in (b"\1\2", b"\3\4"))
     assert first
     assert second
     assert first != second
