@@ -26,6 +26,7 @@ from collecte.cli import (
     custody,
     deidentify,
     docs,
+    explain,
     homogeneity,
     housekeeping,
     journey,
@@ -60,6 +61,7 @@ app.add_typer(release.app, name="release")
 app.add_typer(open_.app, name="open")
 app.command()(deidentify.deidentify)
 app.command()(deidentify.scan)
+app.command()(explain.explain)
 app.command()(journey.run)
 app.command()(journey.status)
 app.command()(arrived.arrived)

@@ -2,16 +2,21 @@
 
 import json
 import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from collecte.cli.decisions import print_decisions
 from collecte.cli.output import Json, print_json, progress
 
 if TYPE_CHECKING:
     from collecte.challenge import Centre, Challenge
     from collecte.errors import NeedsPerson
+    from collecte.steps import Outcome
 
 Source = Annotated[Path, typer.Argument(metavar="SRC", exists=True, file_okay=False, help="The folder as received.")]
 Target = Annotated[Path, typer.Argument(metavar="DST", file_okay=False, help="The folder of safe copies.")]
@@ -47,21 +52,30 @@ def deidentify(
     from collecte.steps import deidentify as step
     from collecte.steps.deidentify import report as as_report
 
-    of, at = _centre(challenge, centre)
+    of, at = centre_of(challenge, centre)
     if report:
         _check(report)
+    began = time.monotonic()
     with progress() as advance:
         outcomes = step(source, target, of, at, Keys.load(key_file), jobs=jobs, advance=advance)
-    result = as_report(outcomes)
+    seconds = time.monotonic() - began
+    result = as_report(outcomes, of)
     if report:
         _write(report, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     if as_json:
         print_json(result["totals"])
     else:
-        totals = result["totals"]
-        parts = ", ".join(f"{n} {state}" for state, n in totals.items() if state != "received")
-        typer.echo(f"{totals['received']} received: {parts}.")
+        print_decisions(result, outcomes, _bytes(source, outcomes), seconds)
     raise typer.Exit(any(outcome.state is State.QUARANTINED for outcome in outcomes))
+
+
+def _bytes(source: Path, outcomes: "Iterable[Outcome]") -> int:
+    """How much the source holds, in files that are there still and may be asked."""
+    found = 0
+    for outcome in outcomes:
+        with suppress(OSError):
+            found += (source / outcome.source).lstat().st_size
+    return found
 
 
 def scan(
@@ -83,7 +97,7 @@ def scan(
     from collecte.steps import finding_as_dict
     from collecte.steps import scan as step
 
-    of, at = _centre(challenge, centre)
+    of, at = centre_of(challenge, centre)
     with progress() as advance:
         found = step(source, target, of, at, Keys.load(key_file), jobs=jobs, advance=advance)
     hits = {path: findings for path, findings in found.items() if findings}
@@ -104,7 +118,12 @@ def scan(
     raise typer.Exit(bool(hits))
 
 
-def _centre(challenge: Path, centre: str) -> "tuple[Challenge, Centre]":
+def centre_of(challenge: Path, centre: str) -> "tuple[Challenge, Centre]":
+    """A challenge file's challenge, and its centre of that id.
+
+    Raises:
+        NeedsPerson: it has none; or the file says something wrong.
+    """
     from collecte.challenge import load
     from collecte.errors import NeedsPerson
 

@@ -19,6 +19,7 @@ from collecte.steps.deidentify import Outcome, deidentify, finding_as_dict, scan
 from collecte.steps.describe import describe
 from collecte.steps.documents import centre_feedback, delivery_report
 from collecte.steps.empty_drop import empty_drop
+from collecte.steps.explain import explain
 from collecte.steps.feedback import feedback, write_feedback
 from collecte.steps.find import find
 from collecte.steps.group import group
@@ -102,6 +103,7 @@ __all__ = [
     "discard_release",
     "dry_run_open",
     "empty_drop",
+    "explain",
     "feedback",
     "find",
     "find_recalls",

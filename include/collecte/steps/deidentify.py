@@ -41,7 +41,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file. ``source`` is identifying: this report is for the one who holds the source folder."""
+    """What became of one file. ``source`` is identifying: this report is for the one who holds the source folder.
+
+    ``actions``: how many elements (or cells) were kept, removed, replaced, shifted… in the output.
+    """
 
     source: str
     state: State
@@ -51,10 +54,13 @@ class Outcome:
     sha256_in: str | None = None
     sha256_out: str | None = None
     findings: tuple[Finding, ...] = field(default=())
+    actions: Mapping[str, int] = field(default_factory=dict)
 
     def refused_if_quarantined(self) -> "Outcome":
         """The same, without an output where the state is quarantined."""
-        return replace(self, output=None, sha256_out=None) if self.state is State.QUARANTINED else self
+        if self.state is not State.QUARANTINED:
+            return self
+        return replace(self, output=None, sha256_out=None, actions={})
 
     def as_dict(self) -> dict[str, Any]:
         """The public form: what ``--report`` writes for one file."""
@@ -67,6 +73,7 @@ class Outcome:
             "sha256_in": self.sha256_in,
             "sha256_out": self.sha256_out,
             "findings": [finding_as_dict(finding) for finding in self.findings],
+            "actions": dict(sorted(self.actions.items())) if self.output else {},
         }
 
 
@@ -83,12 +90,38 @@ def finding_as_dict(finding: Finding) -> dict[str, Any]:
     }
 
 
-def report(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The public form of a whole run: every file once, and totals that add up."""
+def report(outcomes: Sequence[Outcome], challenge: Challenge | None = None) -> dict[str, Any]:
+    """The public form of a whole run: every file once, totals that add up, and the rules in force.
+
+    ``totals``, and ``kinds`` by kind: files by state. ``findings``: files by code of a finding. ``actions``: the sums
+    of the files' own.
+    """
+    from collecte.formats.dicom.explain import in_force  # pydicom's dictionaries
+
+    codes = Counter(code for outcome in outcomes for code in {finding.code for finding in outcome.findings})
+    actions = Counter[str]()
+    for outcome in outcomes:
+        actions.update(outcome.actions if outcome.output else {})
+    kinds = sorted({outcome.kind for outcome in outcomes})
+    rules: dict[str, Any] = {}
+    if challenge and challenge.kinds.dicom:
+        rules["dicom"] = in_force(challenge.kinds.dicom)
+    if challenge and challenge.kinds.table:
+        rules["table"] = challenge.kinds.table.model_dump(mode="json", exclude_none=True)
+    return {
+        "files": [outcome.as_dict() for outcome in outcomes],
+        "totals": _totals(outcomes),
+        "kinds": {kind: _totals([outcome for outcome in outcomes if outcome.kind == kind]) for kind in kinds},
+        "findings": dict(sorted(codes.items())),
+        "actions": dict(sorted(actions.items())),
+        "rules": rules,
+    }
+
+
+def _totals(outcomes: Sequence[Outcome]) -> dict[str, int]:
     states = Counter(outcome.state for outcome in outcomes)
     shown = (State.ACCEPTED, State.QUARANTINED, State.DUPLICATE)
-    totals = {"received": len(outcomes)} | {state.value: states[state] for state in shown}
-    return {"files": [outcome.as_dict() for outcome in outcomes], "totals": totals}
+    return {"received": len(outcomes)} | {state.value: states[state] for state in shown}
 
 
 def deidentify(
@@ -343,7 +376,7 @@ def _as_outcome(path: str, look: _Looked | None) -> Outcome:
 def _judged(outcome: Outcome, made: Safe) -> Outcome:
     state = State.QUARANTINED if refused(made.findings) else State.ACCEPTED
     findings = (*outcome.findings, *made.findings)
-    judged = replace(outcome, state=state, findings=findings, sha256_out=made.sha256 or None)
+    judged = replace(outcome, state=state, findings=findings, sha256_out=made.sha256 or None, actions=made.actions)
     return judged.refused_if_quarantined()
 
 

@@ -1,27 +1,37 @@
 """What becomes of each element of a file, and by which rule; for a person who asks. Values never show."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import string
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pydicom.datadict import keyword_for_tag
 
+from collecte.challenge import DicomRules
 from collecte.findings import Finding
 from collecte.formats import Context
+from collecte.formats.dicom._codes import CODE_MEANING, CODE_SCHEME, CODE_VALUES, CODED, clean_code
 from collecte.formats.dicom._elements import Element, Encoding, Item, items_of, vr_of
-from collecte.formats.dicom._judge import identity, refusals, rules_of
+from collecte.formats.dicom._judge import SOP_CLASS_UID, identity, look_of, refusals, rules_of
 from collecte.formats.dicom._part10 import Dicom, opened_dicom
-from collecte.formats.dicom._private import creators, rule_of
-from collecte.formats.dicom._rewrite import Passage, apply, private_element
-from collecte.formats.dicom._rules import TOP, Action
+from collecte.formats.dicom._private import PrivateRule, creators, rule_of
+from collecte.formats.dicom._rewrite import Done, Passage, apply, private_element
+from collecte.formats.dicom._rules import TOP, Action, Decision
+from collecte.formats.dicom._tables import rows
+from collecte.formats.dicom._text import reading
 from collecte.formats.dicom._wall import Refusal
 from collecte.formats.dicom.make_safe import plan_of
+from collecte.records import Look
+
+#: The edition of the standard whose table E.1-1 the rules are.
+EDITION = "2026c"
 
 
 @dataclass(frozen=True)
 class Explained:
     """One element: how deep it stands, what it is, what its value looked like (letters as ``x``, digits as ``9``),
-    what became of it, and by which rule.
+    what became of it, and by which rule. An item of a sequence, and what is no element, has no tag and no VR.
     """
 
     depth: int
@@ -35,15 +45,31 @@ class Explained:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A whole file: why it is refused, where it is, and its elements, as far as they can be read."""
+    """A whole file: why it is refused, where it is, and its elements, as far as they can be read.
+
+    ``sop_class``: its name, ``transfer_syntax``: the output's UID, both empty where the file is refused; ``look``:
+    whether text is looked for in its pixels.
+    """
 
     findings: tuple[Finding, ...]
-    elements: tuple[Explained, ...]
+    elements: tuple[Explained, ...] = ()
+    sop_class: str = ""
+    transfer_syntax: str = ""
+    look: Look = Look.NEVER
 
 
-#: Characters of a masked value that are shown, and elements of one file.
-_SHOWN, _MOST = 40, 20_000
-_OUTCOMES = {Action.SUBJECT: "pseudonym", Action.UID: "UID replaced", Action.SHIFT: "shifted"}
+#: Characters of a masked value that are shown, bytes that are read for them, and elements of one file.
+_SHOWN, _READ, _MOST = 40, 160, 20_000
+#: Signs of a masked value that stay; every other character that is no digit becomes an ``x``.
+_SIGNS, _PARTS = frozenset(string.punctuation + " "), frozenset(" ^=\\")
+_BINARY_VRS = frozenset("OB OW OF OD OL OV UN US SS UL SL UV SV FL FD AT".split())  # noqa: SIM905
+_LEFT_OUT = "coded entry: no code of a public scheme"
+
+
+def in_force(rules: DicomRules) -> dict[str, Any]:
+    """The challenge's rules for this kind as a report shows them; ``edition``: of the standard."""
+    said = rules.model_dump(mode="json", exclude_none=True)
+    return {"profile": said.pop("profile"), "edition": EDITION, **said}
 
 
 def explain(source: Path, context: Context) -> Explanation:
@@ -58,12 +84,14 @@ def explain(source: Path, context: Context) -> Explanation:
             who = identity(dicom, context)
             found = refusals(dicom, who, rules_of(context))
             if found:
-                return Explanation(found, ())
-            plan, _ = plan_of(dicom, who, context)
+                return Explanation(found)
+            plan, stamped = plan_of(dicom, who, context)
             told = _told(Passage(plan, dicom.data), dicom.header.elements.values(), TOP, dicom.encoding, 0)
-            return Explanation((), (*_first(told), *_rest(dicom)))
+            elements = (*_stamped(_first(told), stamped), *_rest(dicom))
+            name = next(row["name"] for row in rows("sop_classes") if row["uid"] == dicom.word(SOP_CLASS_UID))
+            return Explanation((), elements, name, dicom.transfer_syntax, look_of(dicom))
     except Refusal as refusal:
-        return Explanation((refusal.finding,), ())
+        return Explanation((refusal.finding,))
 
 
 def _first(told: Iterator[Explained]) -> Iterator[Explained]:
@@ -74,51 +102,137 @@ def _first(told: Iterator[Explained]) -> Iterator[Explained]:
         yield one
 
 
+def _stamped(told: Iterator[Explained], stamped: Mapping[int, bytes]) -> list[Explained]:
+    """What the output says of itself takes the place of what the file said, or is added (PS3.15, E.1.1)."""
+    done, new = list[Explained](), dict(stamped)
+    for one in told:
+        if one.depth == 0 and new.pop(one.tag, None) is not None:
+            outcome = "written anew" if one.outcome != "pseudonym" else one.outcome
+            one = replace(one, outcome=outcome, rule=_why_stamped(one.tag))
+        done.append(one)
+    keywords = {tag: keyword_for_tag(tag) for tag in new}
+    done.extend(Explained(0, tag, vr_of(tag), keywords[tag], "", "added", _why_stamped(tag)) for tag in sorted(new))
+    return done
+
+
+def _why_stamped(tag: int) -> str:
+    if tag >> 16 == 0x0010:
+        return "Collecte: the subject's pseudonym"
+    return "PS3.5 6.1: text is written in UTF-8" if tag >> 16 == 0x0008 else "PS3.15 E.1.1: says what was done"
+
+
 def _told(
     passage: Passage, elements: Iterable[Element], place: int, encoding: Encoding, depth: int
 ) -> Iterator[Explained]:
     elements = tuple(elements)
-    blocks = creators(passage.data, elements)
+    private = _private(passage, [e for e in elements if e.tag >> 16 & 1], encoding, depth)
     for element in elements:
         if element.tag >> 16 & 1:
-            yield _private(passage, element, blocks, encoding, depth)
+            yield private[element.tag]
             continue
         decision = passage.plan.rules.decide(place, element.tag)
+        if decision.action is Action.ITEMS:
+            yield from _sequence(passage, element, decision, encoding, depth)
+            continue
         done = apply(passage, element, decision, encoding)
-        outcome = "removed" if done.written is None else _outcome(passage, element, decision.action, done.written)
-        yield _explained(passage, element, depth, outcome, decision.rule)
-        if decision.action is Action.ITEMS and done.written is not None:
-            for item in items_of(passage.data, element, encoding) or ():
-                yield from _items(passage, item, element.tag, depth)
+        outcome = _outcome(passage, element, decision, done)
+        yield _explained(passage, element, depth, outcome, _because(decision, outcome))
 
 
-def _items(passage: Passage, item: Item, place: int, depth: int) -> Iterator[Explained]:
-    yield from _told(passage, item.elements, place, item.encoding, depth + 1)
-
-
-def _outcome(passage: Passage, element: Element, action: Action, written: bytes) -> str:
+def _outcome(passage: Passage, element: Element, decision: Decision, done: Done) -> str:
     """What was done, which is not always what was decided: a value that is not of its VR does not stay."""
-    if action is Action.ITEMS:
-        return "items below" if element.items is not None else "emptied or dummy"
-    raw = passage.value(element).strip(b"\0 ")
-    if written == passage.data[element.start : element.end] or (raw and raw in written):
-        return "kept"
-    if action in (Action.KEEP, Action.CLEAN):
-        return "cleaned" if action is Action.CLEAN else "rewritten"
-    return _OUTCOMES.get(action, str(action.value))
+    name = done.tally[0][0] if done.tally else Action.REMOVE.value
+    if done.written is None or name not in (Action.KEEP.value, "replaced", "shifted"):
+        return _NAMED.get(name, name)
+    raw = passage.value(element).strip(_PADDING)
+    same = raw in (done.written[8:].strip(_PADDING), done.written[12:].strip(_PADDING))  # behind a short or a long head
+    return "kept" if same else _CHANGED.get(decision.action, name)
 
 
-def _private(
-    passage: Passage, element: Element, blocks: dict[int, Element], encoding: Encoding, depth: int
-) -> Explained:
-    rules = passage.plan.rules.private
-    if element.tag & 0xFF00 == 0:
-        return _explained(passage, element, depth, "with its elements", "PS3.5 7.8.1: private creator")
-    rule = rule_of(rules, passage.data, blocks, element.tag)
-    if rule is None:
-        return _explained(passage, element, depth, "removed", "E.1-1 X: private")
-    stays = private_element(passage, element, rule, encoding) is not None
-    return _explained(passage, element, depth, rule.how if stays else "removed", rule.rule)
+_PADDING = b"\0 "
+_NAMED = {Action.DUMMY.value: "dummy value"}
+_CHANGED = {
+    Action.KEEP: "rewritten",
+    Action.CLEAN: "cleaned",
+    Action.AGE: "capped",
+    Action.UID: "UID replaced",
+    Action.REFERENCE: "reference replaced",
+    Action.SUBJECT: "pseudonym",
+}
+
+
+def _because(decision: Decision, outcome: str) -> str:
+    """The rule, and why a value went that the rule would have kept."""
+    if outcome in ("removed", "emptied", "dummy value"):
+        if decision.action is Action.CLEAN:
+            return f"{decision.rule}; no word of it is known"
+        if decision.action not in (Action.REMOVE, Action.EMPTY, Action.DUMMY):
+            return f"{decision.rule}; not a value of its kind"
+    return decision.rule
+
+
+def _sequence(
+    passage: Passage, element: Element, decision: Decision, encoding: Encoding, depth: int
+) -> Iterator[Explained]:
+    """A sequence whose items are cleaned, and what becomes of each."""
+    done = apply(passage, element, decision, encoding)
+    items = items_of(passage.data, element, encoding)
+    if done.written is None or not any(_stays(passage, item) for item in items or ()):
+        outcome = "removed" if done.written is None else "emptied"
+        if items == ():
+            outcome = "kept"
+        elif done.written is not None and decision.otherwise is Action.DUMMY:
+            outcome = "dummy value"
+        why = f"{decision.rule}; no item may stay" if items else decision.rule
+        yield _explained(passage, element, depth, outcome, why)
+        return
+    yield _explained(passage, element, depth, "items below", decision.rule)
+    for number, item in enumerate(items or (), 1):
+        if not _stays(passage, item):
+            yield Explained(depth + 1, 0, "", f"item {number}", "", "removed", _LEFT_OUT)
+            continue
+        if len(items or ()) > 1:
+            yield Explained(depth + 1, 0, "", f"item {number}", "", "", "")
+        for one in _told(passage, item.elements, element.tag, item.encoding, depth + 1):
+            yield _coded(one) if one.depth == depth + 1 and one.tag in CODED else one
+
+
+def _stays(passage: Passage, item: Item) -> bool:
+    """Whether an item stays: one that is a coded entry does where its code may be told."""
+    texts = {e.tag: passage.value(e).strip(_PADDING).decode("latin-1") for e in item.elements if e.tag in CODED}
+    code = next((texts[tag] for tag in CODE_VALUES if tag in texts), None)
+    if code is None:
+        return CODE_MEANING not in texts
+    return clean_code(code, texts.get(CODE_SCHEME, "")) is not None
+
+
+def _coded(one: Explained) -> Explained:
+    """The code and its scheme stay, the meaning is the scheme's own: whatever stood there is not copied."""
+    outcome = "written anew" if one.tag not in (*CODE_VALUES, CODE_SCHEME) else "kept"
+    return replace(one, outcome=outcome, rule="coded entry: the meaning that its scheme gives it")
+
+
+def _private(passage: Passage, elements: list[Element], encoding: Encoding, depth: int) -> dict[int, Explained]:
+    """The private elements of one data set, by tag; a creator stays where one of its elements does."""
+    blocks, told, used = creators(passage.data, elements), dict[int, Explained](), set[int]()
+    for element in elements:
+        rule = rule_of(passage.plan.rules.private, passage.data, blocks, element.tag)
+        stays = rule is not None and private_element(passage, element, rule, encoding) is not None
+        outcome = _HOW.get(rule.how, rule.how) if rule and stays else "removed"
+        told[element.tag] = _explained(passage, element, depth, outcome, _why_private(rule))
+        used |= {blocks[element.tag & 0xFFFFFF00].tag} if stays else set()
+    for creator in blocks.values():
+        outcome = "kept" if creator.tag in used else "removed"
+        told[creator.tag] = replace(told[creator.tag], outcome=outcome, rule="PS3.5 7.8.1: private creator")
+    return told
+
+
+_HOW = {"keep": "kept or cleaned", "csa": "written anew", "shift": "shifted", "uid": "UID replaced"}
+_HOW |= {"hash": "reference replaced", "empty": "emptied", "replace": "replaced"}
+
+
+def _why_private(rule: PrivateRule | None) -> str:
+    return rule.rule if rule else "E.1-1 X: private"
 
 
 def _explained(passage: Passage, element: Element, depth: int, outcome: str, rule: str) -> Explained:
@@ -128,13 +242,16 @@ def _explained(passage: Passage, element: Element, depth: int, outcome: str, rul
 
 
 def _masked(passage: Passage, element: Element, vr: str) -> str:
-    """The shape of a value: its letters and digits are never shown."""
+    """The shape of a value: none of its letters and digits is shown, in whatever alphabet and character set."""
     if element.items is not None or vr == "SQ":
         return "sequence"
-    if vr in ("OB", "OW", "OF", "OD", "OL", "OV", "UN", "US", "SS", "UL", "SL", "FL", "FD", "AT"):
+    if vr.split(" or ")[0] in _BINARY_VRS or element.fragments:
         return f"{element.end - element.value} bytes"
-    text = passage.value(element).strip(b"\0 ").decode("latin-1")
-    shape = "".join("9" if c.isdigit() else "x" if c.isalnum() else c if c.isprintable() else "?" for c in text)
+    raw = passage.data[element.value : min(element.end, element.value + _READ)]
+    text = reading(raw, passage.plan.declared, is_name=vr == "PN")
+    plain = raw.isascii() and b"\x1b" not in raw  # else a sign may be half of a character
+    signs = _SIGNS if plain else _PARTS
+    shape = "".join("9" if c.isdecimal() else c if c in signs else "x" for c in text)
     return shape if len(shape) <= _SHOWN else f"{shape[: _SHOWN - 1]}…"
 
 
