@@ -14,13 +14,16 @@ from enum import Enum
 from functools import cache
 from io import FileIO
 from pathlib import Path
-from typing import Literal
+from struct import Struct
+from typing import NamedTuple
 
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_VR
 
 #: Bytes of a piece, at most.
 CHUNK_BYTES = 1 << 20
+#: Bytes that are read at least: most headers whole.
+_READ_AHEAD = 1 << 15
 
 
 class Region(Enum):
@@ -32,8 +35,7 @@ class Region(Enum):
     PIXEL = "pixel"
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Some bytes of a file. ``place`` is where they stand (a tag, a region); ``vr`` the VR, empty outside DICOM.
     ``follows``: they continue the bytes of the piece before."""
 
@@ -56,6 +58,10 @@ _NUMERIC_VRS = frozenset(("AT", "FL", "FD", "OD", "OF", "OL", "OV", "OW", "SL", 
 # PS3.5 7.1.2: those with lengths of 32 bits.
 _LONG_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"))
 _VRS = _TEXT_VRS | _OPAQUE_VRS | _NUMERIC_VRS | {"SQ"}
+_WRITTEN_VRS = {vr.encode("ascii"): (vr, vr in _LONG_VRS) for vr in _VRS}
+_SHORT_VRS = {vr.encode("ascii"): (vr, Region.TEXT if vr in _TEXT_VRS else Region.NUMERIC) for vr in _VRS - _LONG_VRS}
+#: Bytes of numbers in which no word fits that is looked for.
+_SHORTEST = 2
 _UNDEFINED = 0xFFFFFFFF
 _PIXEL_TAGS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
@@ -68,27 +74,54 @@ _DELIMITERS, _PN_DELIMITERS = {0x5C}, {0x5C, 0x5E, 0x3D}
 
 
 class _Source:
-    """Bytes in order, with a look ahead; from a file, or (``packed``: its first bytes) inflated from one."""
+    """Bytes in order, with a look ahead; from a file, or (``packed``: its first bytes) inflated from one. ``buffer``:
+    the bytes at hand, of which those before ``at`` were read.
+    """
 
     def __init__(self, file: FileIO, packed: bytes | None = None) -> None:
         self._file = file
         self._inflater = None if packed is None else zlib.decompressobj(-zlib.MAX_WBITS)
         self._packed = packed or b""
-        self._ahead = b""
+        self.buffer, self.at = b"", 0
         self.position = 0
 
-    def read(self, count: int) -> bytes:
-        """Up to ``count`` bytes; fewer only at the end."""
-        if len(self._ahead) < count:
-            parts = [self._ahead]
-            missing = count - len(self._ahead)
+    def peek(self, count: int) -> bytes:
+        """The next ``count`` bytes, which stay; fewer only at the end."""
+        if len(self.buffer) - self.at < count:
+            parts = [self.buffer[self.at :]]
+            missing = count - len(parts[0])
             while missing > 0 and (more := self._more(missing)):
                 parts.append(more)
                 missing -= len(more)
-            self._ahead = b"".join(parts)
-        data, self._ahead = self._ahead[:count], self._ahead[count:]
+            self.buffer, self.at = b"".join(parts), 0
+        return self.buffer[self.at : self.at + count]
+
+    def read(self, count: int) -> bytes:
+        """Up to ``count`` bytes; fewer only at the end."""
+        data = self.buffer[self.at : self.at + count]
+        if len(data) < count and count >= _READ_AHEAD:
+            return self._long(data, count)
+        if len(data) < count:
+            data = self.peek(count)
+        self.at += len(data)
         self.position += len(data)
         return data
+
+    def _long(self, start: bytes, count: int) -> bytes:
+        """``count`` bytes that begin with what is at hand; a long value is not copied into the buffer first."""
+        parts, missing = [start], count - len(start)
+        self.buffer, self.at = b"", 0
+        while missing and (more := self._more(missing)):
+            parts.append(more[:missing])
+            self.buffer = more[missing:]
+            missing -= len(parts[-1])
+        self.position += count - missing
+        return b"".join(parts)
+
+    def skip(self, at: int) -> None:
+        """Go on at an offset of :attr:`buffer`, that was looked at."""
+        self.position += at - self.at
+        self.at = at
 
     def exactly(self, count: int) -> bytes:
         data = self.read(count)
@@ -96,13 +129,9 @@ class _Source:
             raise Unreadable
         return data
 
-    def push_back(self, data: bytes) -> None:
-        self._ahead = data + self._ahead
-        self.position -= len(data)
-
     def inflated(self) -> "_Source":
         """The rest of this source, inflated."""
-        return _Source(self._file, self._ahead)
+        return _Source(self._file, self.buffer[self.at :])
 
     def behind(self) -> bytes:
         """What stands in the file behind a deflated stream: at most one chunk; more is refused."""
@@ -115,7 +144,7 @@ class _Source:
 
     def _more(self, wanted: int) -> bytes:
         if self._inflater is None:
-            return self._file.read(max(wanted, 1 << 14))
+            return self._file.read(max(wanted, _READ_AHEAD))
         while not self._inflater.eof:
             packed = self._inflater.unconsumed_tail or self._packed or self._file.read(1 << 16)
             self._packed = b""
@@ -140,15 +169,19 @@ class _Frame:
     charset: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
+class _Head(NamedTuple):
     tag: int
     vr: str
     length: int
 
     @property
     def place(self) -> str:
-        return f"({self.tag >> 16:04X},{self.tag & 0xFFFF:04X})"
+        return _place(self.tag)
+
+
+@cache
+def _place(tag: int) -> str:
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
 def dicom_pieces(path: Path) -> Iterator[Piece]:
@@ -159,11 +192,8 @@ def dicom_pieces(path: Path) -> Iterator[Piece]:
     """
     with path.open("rb", buffering=0) as file:
         source = _Source(file)
-        start = source.read(132)
-        if start[128:] == b"DICM":
-            yield Piece(Region.BINARY, "preamble", "", start[:128])
-        else:
-            source.push_back(start)
+        if source.peek(132)[128:] == b"DICM":
+            yield Piece(Region.BINARY, "preamble", "", source.read(132)[:128])
         syntax = yield from _meta(source)
         if syntax == _DEFLATED:
             source = source.inflated()
@@ -193,11 +223,7 @@ def _meta(source: _Source) -> Generator[Piece, None, str]:
     """The pieces of the file meta information (PS3.10 7.1, explicit little endian); returns the transfer syntax UID."""
     syntax = ""
     walker = _Walker(source, "")
-    while True:
-        group = source.read(2)
-        source.push_back(group)
-        if group != b"\2\0":
-            break
+    while source.peek(2) == b"\2\0":
         head = walker.head()
         if head.length > CHUNK_BYTES:
             raise Unreadable
@@ -213,44 +239,72 @@ class _Walker:
 
     def __init__(self, source: _Source, syntax: str) -> None:
         self.source = source
-        self.order: Literal["little", "big"] = "big" if syntax == _BIG else "little"
+        order = ">" if syntax == _BIG else "<"
+        self.explicit, self.implicit, self.long = (Struct(order + form) for form in ("HH2sH", "HHL", "L"))
         self.stack = [_Frame(sequence=False, end=None, implicit=self._implicit(syntax), charset=())]
 
     def pieces(self) -> Iterator[Piece]:
         while True:
             self._close_full()
             frame = self.stack[-1]
-            start = self.source.read(4)
+            yield from self._run(frame)
+            self._close_full()
+            if self.stack[-1] is not frame:
+                continue
+            start = self.source.peek(8)
             if len(start) < 4:
                 if len(self.stack) > 1:
                     raise Unreadable
                 yield from _trailing(start)
                 return
-            self.source.push_back(start)
             if frame.sequence:
                 self._item()
                 continue
-            if self._tag(start) == _ITEM_END and len(self.stack) > 1 and frame.end is None:
+            if frame.end is None and len(self.stack) > 1 and len(start) == 8 and self._tag(start) == _ITEM_END:
                 self.source.exactly(8)
                 self.stack.pop()
                 continue
-            if len(self.stack) == 1 and not start.strip(b"\0"):
+            if start[:4] == b"\0\0\0\0" and len(self.stack) == 1:
                 yield from _padding(self.source)
                 return
             yield from self._element()
 
+    def _run(self, frame: _Frame) -> list[Piece]:
+        """The pieces of the elements that come next and have a length of 16 bits, as most have: as many as lie in the
+        bytes at hand. Whatever else comes is left to the long way."""
+        source = self.source
+        buffer, at = source.buffer, source.at
+        last = len(buffer) if frame.end is None else min(len(buffer), at + frame.end - source.position)
+        found: list[Piece] = []
+        new, unpack, known = tuple.__new__, self.explicit.unpack_from, _SHORT_VRS
+        while at + 8 <= last and not (frame.sequence or frame.implicit):
+            group, number, code, length = unpack(buffer, at)
+            stop, tag = at + 8 + length, group << 16 | number
+            if code not in known or not 0x00080005 < tag < 0x7FE00000 or stop > last:
+                break
+            vr, region = known[code]
+            data = buffer[at + 8 : stop]
+            at = stop
+            if length > (_SHORTEST if region is Region.NUMERIC else 0):
+                found.append(new(Piece, (region, _place(tag), vr, data, False)))
+                if region is Region.TEXT and (decoded := _decoded(data, vr, frame.charset)):
+                    found.append(Piece(region, _place(tag), vr, decoded))
+        source.skip(at)
+        return found
+
     def head(self) -> _Head:
         """The next element's tag, VR and length."""
-        tag = self._tag(self.source.exactly(4))
+        raw = self.source.exactly(8)
         if self.stack[-1].implicit:
-            return _Head(tag, _implicit_vr(tag), self._number(self.source.exactly(4)))
-        vr = self.source.exactly(2).decode("latin-1")
-        if vr not in _VRS:
+            group, number, length = self.implicit.unpack(raw)
+            return _Head(group << 16 | number, _implicit_vr(group << 16 | number), length)
+        group, number, code, length = self.explicit.unpack(raw)
+        vr, long = _WRITTEN_VRS.get(code, ("", False))
+        if not vr:
             raise Unreadable
-        if vr in _LONG_VRS:
-            self.source.exactly(2)
-            return _Head(tag, vr, self._number(self.source.exactly(4)))
-        return _Head(tag, vr, self._number(self.source.exactly(2)))
+        if long:
+            (length,) = self.long.unpack(self.source.exactly(4))
+        return _Head(group << 16 | number, vr, length)
 
     def value(self, head: _Head) -> Iterator[Piece]:
         """The pieces of a value of known length."""
@@ -284,7 +338,7 @@ class _Walker:
 
     def _item(self) -> None:
         """The head of the next item of the open sequence, or the delimiter that ends it."""
-        tag, length = self._tag(self.source.exactly(4)), self._number(self.source.exactly(4))
+        tag, length = self._delimiter()
         frame = self.stack[-1]
         if tag == _SEQUENCE_END and frame.end is None:
             self.stack.pop()
@@ -304,7 +358,7 @@ class _Walker:
     def _fragments(self, head: _Head) -> Iterator[Piece]:
         """Encapsulated values (PS3.5 A.4): items until the sequence delimiter."""
         while True:
-            tag, length = self._tag(self.source.exactly(4)), self._number(self.source.exactly(4))
+            tag, length = self._delimiter()
             if tag == _SEQUENCE_END:
                 return
             if tag != _ITEM or length == _UNDEFINED:
@@ -325,15 +379,16 @@ class _Walker:
         """Whether the data set has implicit VRs: as its syntax says, else as its first bytes look."""
         if syntax:
             return syntax == _IMPLICIT
-        start = self.source.read(6)
-        self.source.push_back(start)
-        return start[4:].decode("latin-1") not in _VRS
+        return self.source.peek(6)[4:].decode("latin-1") not in _VRS
 
     def _tag(self, data: bytes) -> int:
-        return self._number(data[:2]) << 16 | self._number(data[2:])
+        group, number, _ = self.implicit.unpack(data)
+        return int(group) << 16 | int(number)
 
-    def _number(self, data: bytes) -> int:
-        return int.from_bytes(data, self.order)
+    def _delimiter(self) -> tuple[int, int]:
+        """Tag and length of an item, or of what ends a sequence."""
+        group, number, length = self.implicit.unpack(self.source.exactly(8))
+        return group << 16 | number, length
 
 
 def _region(head: _Head, data: bytes) -> Region:
@@ -378,7 +433,7 @@ def _implicit_vr(tag: int) -> str:
 
 def _decoded(data: bytes, vr: str, charset: tuple[str, ...]) -> bytes:
     """The text of a value as UTF-8, where its character set writes letters otherwise than Latin-1 and UTF-8 do."""
-    if vr not in _CODED_VRS or _PLAIN_CHARSETS.issuperset(charset) or (data.isascii() and b"\x1b" not in data):
+    if (data.isascii() and b"\x1b" not in data) or vr not in _CODED_VRS or _PLAIN_CHARSETS.issuperset(charset):
         return b""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they quote the value

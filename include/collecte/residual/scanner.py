@@ -28,6 +28,8 @@ _OVERLAP, _MARGIN = 4096, 512
 _BULKY = 1 << 14
 #: Places that are named for each code; the others are counted in one more finding.
 _PLACES = 10
+#: Values that are remembered as clean, and the bytes of the longest of them.
+_REMEMBERED, _REMEMBERED_BYTES = 50_000, 512
 #: VRs that hold no free text: no address or telephone number of a form alone.
 _FORMAL = frozenset(("AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"))
 
@@ -63,6 +65,12 @@ class _View:
         """Worked out where something was found, which is rare."""
         return [0, *accumulate(len(fold(piece.data)) + 1 for piece in self.pieces)]
 
+    def is_formal(self, end: int) -> bool:
+        """Whether a match ends in a value of a VR that holds no free text, or in numbers."""
+        index = bisect_right(self._starts, end - 1) - 1 if len(self.pieces) > 1 else 0
+        piece = self.pieces[index]
+        return piece.vr in _FORMAL or piece.region is Region.NUMERIC
+
     def fresh(self, end: int) -> bool:
         return end > self.fresh_from and not (self.more and end > len(self.data) - _MARGIN)
 
@@ -83,6 +91,10 @@ class _Hits:
 
     def add(self, kind: IdentifierKind, place: str, count: int = 1) -> None:
         self._counts[_CODES[kind], place] += count
+
+    @property
+    def total(self) -> int:
+        return self._counts.total()
 
     def __contains__(self, hit: tuple[IdentifierKind, str]) -> bool:
         return (_CODES[hit[0]], hit[1]) in self._counts
@@ -110,6 +122,7 @@ class Scanner:
         self._dates = lru_cache(maxsize=64)(lambda born: compiled(of_dates(born)))
         self._opened: dict[str, Engine] = {}
         self._lock = Lock()
+        self._clean: tuple[_About | None, set[Piece]] = (None, set())
 
     def __repr__(self) -> str:
         return "Scanner(…)"
@@ -140,12 +153,26 @@ class Scanner:
         return _About(frozenset(date for subject in subjects for date in self._words.births(subject)), subjects)
 
     def _scan_pieces(self, pieces: Iterable[Piece], about: _About, hits: _Hits) -> None:
-        for view in _views(pieces):
+        clean = self._clean_of(about)
+        for view in _views(pieces, clean):
             pixel = view.pieces[0].region is Region.PIXEL
+            before = hits.total
             self._search(about, view, hits, pixel=pixel)
             if not pixel:
                 for piece in view.pieces:
-                    self._search_wide(piece, about, hits)
+                    if b"\0" in piece.data:
+                        self._search_wide(piece, about, hits)
+            if len(view.pieces) > 1 and hits.total == before:
+                clean.update(piece for piece in view.pieces if len(piece.data) <= _REMEMBERED_BYTES)
+
+    def _clean_of(self, about: _About) -> set[Piece]:
+        """The values in which nothing was found before: the files of a series repeat most of theirs, and what is found
+        in a value does not depend on those beside it."""
+        known, clean = self._clean
+        if known != about or len(clean) > _REMEMBERED:
+            clean = set()
+            self._clean = (about, clean)
+        return clean
 
     def _search_wide(self, piece: Piece, about: _About, hits: _Hits) -> None:
         """Look again at UTF-16 with combining accents and ligatures. What was found there is not counted twice."""
@@ -199,7 +226,7 @@ class Scanner:
             {
                 (kind, end - length, end)
                 for pattern, end in candidates
-                if view.fresh(end)
+                if view.fresh(end) and not (pattern.form and view.is_formal(end))
                 for kind, length in _confirmed(pattern, end, view, about.subjects)
             }
         )
@@ -234,8 +261,8 @@ def compile_scanner(identifiers: Iterable[Identifier], folder: Path | None = Non
     return Scanner(Words(identifiers, folder and folder / "words.db"), folder)
 
 
-def _views(pieces: Iterable[Piece]) -> Iterator[_View]:
-    """Short pieces together, long values in views that overlap, pixels apart."""
+def _views(pieces: Iterable[Piece], clean: Collection[Piece] = ()) -> Iterator[_View]:
+    """Short pieces together but the clean ones, long values in views that overlap, pixels apart."""
     batch: list[Piece] = []
     size = 0
     overlap = b""
@@ -248,7 +275,7 @@ def _views(pieces: Iterable[Piece]) -> Iterator[_View]:
             overlap = overlap if piece.follows else b""
             yield _long_view(piece, overlap, more)
             overlap = (overlap + piece.data)[-_OVERLAP:]
-        else:
+        elif piece not in clean:
             batch.append(piece)
             size += len(piece.data)
             if size >= CHUNK_BYTES:
@@ -308,8 +335,6 @@ def _context(data: bytes, start: int, end: int, unit: int, piece: Piece, first: 
 
 def _form_stands(form: IdentifierKind, data: bytes, end: int, where: tuple[Piece, int, int]) -> bool:
     piece, first, last = where
-    if piece.region is Region.NUMERIC or piece.vr in _FORMAL:
-        return False
     before = data[max(first, end - 2 * generic.BEFORE) : end]
     behind = data[end : min(last, end + 2 * generic.BEHIND)]
     if b"\0" in before[-12:]:  # UTF-16, of either byte order
