@@ -21,6 +21,8 @@ _TYPES = ("1", "1C", "2", "2C", "3")
 _PIXELS = 0x7FE0
 #: Overlays and curves (PS3.5, 7.6): ranges of table E.1-1, removed. pydicom has them under no tag.
 _REPEATING = frozenset(entry[4] for entry in RepeatersDictionary.values())
+#: Modules that are required if there is any annotation (PS3.3, C.10.5 and C.10.10).
+_IF_ANY = ("graphic-annotation", "waveform-annotation")
 
 
 def keep() -> str:
@@ -61,7 +63,8 @@ def attribute_types() -> str:
     return text(
         (
             "Types (1, 1C, 2, 2C) of attributes, PS3.3 as in highdicom 0.28.2 (MIT), the strictest where modules"
-            " differ. Made by deploy/dicom_rules, 2026-11-30.",
+            " differ; the only attribute of a module that may be absent counts as type 3. Made by deploy/dicom_rules,"
+            " 2026-11-30.",
             "place: * in a data set of the covered IODs, or the IOD that differs; ** in an item of any sequence, or the"
             " sequence that differs. No row: type 3.",
         ),
@@ -100,9 +103,19 @@ def _defined() -> Iterator[tuple[str, str, list[str], str]]:
     modules = standard("module_attribute")
     for iod in families():
         for module in standard("iod_module")[iod]:
-            for attribute in modules.get(module["key"], []):
+            attributes = modules.get(module["key"], [])
+            alone = _may_be_absent(module) and sum(not attribute["path"] for attribute in attributes) == 1
+            for attribute in attributes:
                 if attribute["keyword"] not in _REPEATING:
-                    yield iod, attribute["keyword"], attribute["path"], attribute["type"]
+                    kind = "3" if alone and not attribute["path"] else attribute["type"]
+                    yield iod, attribute["keyword"], attribute["path"], kind
+
+
+def _may_be_absent(module: Mapping[str, str]) -> bool:
+    """Whether an object conforms without a module: it is optional, or its condition is that there is something in it.
+    The only attribute of such a module may go, and the module with it.
+    """
+    return module["usage"] == "U" or module["key"] in _IF_ANY
 
 
 @cache

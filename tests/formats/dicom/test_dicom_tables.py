@@ -220,6 +220,25 @@ def test_what_a_person_typed_is_on_no_allow_list(keyword: str) -> None:
     assert keyword not in {row["keyword"] for row in rows("keep")}
 
 
+@pytest.mark.parametrize(
+    ("place", "keyword", "kind"),
+    [
+        ("12-lead-ecg", "WaveformSequence", "1"),
+        ("12-lead-ecg", "WaveformAnnotationSequence", "3"),  # goes, and its module with it
+        ("grayscale-softcopy-presentation-state", "GraphicAnnotationSequence", "3"),
+        ("rt-dose", "DoseGridScaling", "1C"),
+        ("rt-structure-set", "StructureSetLabel", "1"),
+        ("basic-text-sr", "VerificationFlag", "1"),
+        ("ContourSequence", "ContourData", "1"),
+        ("ChannelDefinitionSequence", "ChannelSourceSequence", "1"),
+    ],
+)
+def test_types_are_those_of_ps3_3(place: str, keyword: str, kind: str) -> None:
+    types = {(row["place"], row["keyword"]): row["type"] for row in rows("attribute_types")}
+    everywhere = "**" if place.endswith("Sequence") else "*"
+    assert types.get((place, keyword), types.get((everywhere, keyword), "3")) == kind
+
+
 def test_each_private_attribute_stands_once_and_says_what_becomes_of_it() -> None:
     keys = [(" ".join(r["creator"].split()).upper(), r["group"], r["element"]) for r in rows("private_safe")]
     assert len(set(keys)) == len(keys)
