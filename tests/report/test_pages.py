@@ -6,11 +6,14 @@ import re
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from lxml import html
 
 from collecte import report as room
+from collecte.challenge import DicomOption, DicomRules
+from collecte.challenge.kinds import AttributeRule, TextInPixels
 from collecte.errors import Bug
 from collecte.records import State
 from collecte.report import (
@@ -181,7 +184,7 @@ def test_every_text_stands_in_both_languages_and_is_used() -> None:
     used = set(re.findall(r"""["']([a-z]+\.[A-Za-z_]+)["']""", written))
     open_ended = ("state.", "meaning.", "delivery.", "kind.", "severity.", "modality.", "sex.", "csv.")
     begun = {key for key in used if key not in texts() and any(known.startswith(key) for known in texts())}
-    used, open_ended = used - begun, (*open_ended, *begun, "homogeneity.")
+    used, open_ended = used - begun, (*open_ended, *begun, "homogeneity.", "option.", "action.", "rules.text_")
     assert {key for key in used if key.split(".")[0] in {k.split(".")[0] for k in texts()}} <= set(texts())
     assert not [key for key in texts() if key not in used and not key.startswith(open_ended)]
     for key, words in texts().items():
@@ -194,3 +197,35 @@ def test_every_text_stands_in_both_languages_and_is_used() -> None:
 def test_the_same_report_is_the_same_page() -> None:
     assert coordinator_page(report()) == coordinator_page(report(promises=PROMISES, at=AT))
     assert isinstance(report().findings[0], RuleGroup)
+
+
+@LANGUAGES
+def test_the_rules_by_which_images_were_made_safe_stand_in_one_line(language: str) -> None:
+    rules = DicomRules.model_validate(
+        {
+            "options": ["clean_descriptors", "retain_safe_private"],
+            "attributes": [
+                {"attribute": "SeriesDescription", "action": "keep"},
+                {"attribute": "(0019,xx0C)", "creator": "SIEMENS MR HEADER", "action": "remove"},
+            ],
+            "text_in_pixels": {"found": "mask"},
+        }
+    )
+    page = coordinator_page(report(dicom=rules, edition="2026c"))
+    told = article(page, language).xpath("string(.//section[contains(@aria-labelledby, 'rules')])")
+    wanted = {
+        "fr": ("édition 2026c", "nettoyer les descriptions", "SeriesDescription (gardé)", "(retiré)", "masqué"),
+        "en": ("edition 2026c", "clean descriptors", "SeriesDescription (kept)", "(removed)", "masked"),
+    }[language]
+    assert [words for words in (*wanted, "SIEMENS MR HEADER") if words not in told] == []
+
+
+def test_a_challenge_without_images_has_no_rules_for_them() -> None:
+    assert not article(coordinator_page(report()), "fr").xpath(".//section[contains(@aria-labelledby, 'rules')]")
+
+
+def test_each_option_and_action_has_its_words_in_both_languages() -> None:
+    options = {f"option.{name}" for name in get_args(DicomOption)}
+    actions = {f"action.{name}" for name in get_args(AttributeRule.model_fields["action"].annotation)}
+    found = {f"rules.text_{name}" for name in get_args(TextInPixels.model_fields["found"].annotation)}
+    assert options | actions | found <= set(texts())

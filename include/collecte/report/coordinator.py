@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date
 
+from collecte.challenge.kinds import AttributeRule
 from collecte.records import State
 from collecte.report.html import render
 from collecte.report.masking import masked_tables
@@ -22,6 +23,7 @@ def coordinator_page(report: DeliveryReport) -> str:
         today=today_in_paris(report.at),
         accepted=report.sums.of(State.ACCEPTED),
         due=sum(promise.missing for promise in report.promises),
+        rules=lambda t: _rules(report, t),
         alerts=lambda t: [*_alerts(report, t)],
         modalities=lambda t: _modalities(report, t),
         tables=tables,
@@ -68,6 +70,25 @@ def _modalities(report: DeliveryReport, t: Tongue) -> list[tuple[str, int]]:
         name = t.or_other("modality", code, "modality.other")
         counts[name] = counts.get(name, 0) + n
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _rules(report: DeliveryReport, t: Tongue) -> str:
+    """The rules by which images were made safe, in one line; empty where the challenge collects none."""
+    rules = report.dicom
+    if rules is None:
+        return ""
+    own = (f"{_named(rule)} ({t(f'action.{rule.action}')})" for rule in rules.attributes)
+    return t(
+        "rules.line",
+        edition=report.edition,
+        options=", ".join(t(f"option.{option}") for option in rules.options) or t("rules.none"),
+        own=", ".join(own) or t("rules.none"),
+        text=t(f"rules.text_{rules.text_in_pixels.found}"),
+    )
+
+
+def _named(rule: AttributeRule) -> str:
+    return f"{rule.attribute} {rule.creator}" if rule.creator else rule.attribute
 
 
 def _age_label(t: Tongue, name: str) -> str:

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from collecte.challenge import DicomRules
 from collecte.errors import Bug
 from collecte.findings import Finding, Language, Severity, rule
 from collecte.records import State
@@ -253,7 +254,8 @@ class DeliveryReport:
     Modality. ``centres``: all of the challenge, and ``waiting`` their deliveries that are not collected yet.
     ``to_correct``: files that the centre should mend. ``language``: of the centre's mail. ``table``, ``data_docs``:
     relative links to the table of all findings and to the checks' page, or empty. ``incident_contact``: whom to tell,
-    where a finding is an incident.
+    where a finding is an incident. ``dicom``: the rules by which images were made safe, and ``edition`` of the standard
+    that they follow; None where the challenge collects no images.
     """
 
     challenge: Challenge
@@ -275,6 +277,8 @@ class DeliveryReport:
     table: str = ""
     data_docs: str = ""
     incident_contact: str = ""
+    dicom: DicomRules | None = None
+    edition: str = ""
 
     def __post_init__(self) -> None:
         _label(self.delivery)

@@ -68,6 +68,8 @@ def delivery_report(site: Site, label: str, *, facts: bool = True) -> made.Deliv
         NeedsPerson: the centre has no such delivery.
     """
     delivery, ids = _begin(site, label)
+    from collecte.formats.dicom.explain import EDITION  # pydicom's dictionaries
+
     at = datetime.now(UTC)
     contact = site.centre.agreement.data_protection_contact
     with site.catalogue.read() as connection:
@@ -94,6 +96,8 @@ def delivery_report(site: Site, label: str, *, facts: bool = True) -> made.Deliv
             table=TABLE if rules else "",
             data_docs=DATA_DOCS if (site.reported(delivery) / DATA_DOCS).is_file() else "",
             incident_contact=f"{contact.name} <{contact.email}>",
+            dicom=site.challenge.kinds.dicom,
+            edition=EDITION,
         )
 
 
