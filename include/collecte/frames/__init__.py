@@ -7,10 +7,23 @@ reads the header, imagecodecs has the codecs of the JPEG family, numpy reads nat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from collecte.frames._layout import FRAME_LIMIT, Frame, Image, Undecodable
+from collecte.frames._encode import encode
+from collecte.frames._layout import FRAME_LIMIT, Frame, Image, Layout, Undecodable, undecodable
 from collecte.frames._reader import Reader, opened
 
-__all__ = ["FRAME_LIMIT", "Frame", "Image", "Reader", "Undecodable", "frames", "image", "opened"]
+__all__ = [
+    "FRAME_LIMIT",
+    "Frame",
+    "Image",
+    "Layout",
+    "Reader",
+    "Undecodable",
+    "encode",
+    "frames",
+    "image",
+    "opened",
+    "undecodable",
+]
 
 
 def image(path: Path) -> Image:

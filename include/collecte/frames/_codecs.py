@@ -11,10 +11,10 @@ from collecte.frames._codestream import Codestream, read_j2k, read_jpeg
 from collecte.frames._layout import Frame, Layout
 
 UNCOMPRESSED, DEFLATED_FRAME, RLE = "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.8.1", "1.2.840.10008.1.2.5"
-_JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
-_JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
-_J2K = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93))
-_HTJ2K = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203))
+JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
+JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
+J2K = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93))
+HTJ2K = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203))
 #: Tiles so small that their number alone would exhaust the machine.
 _TILE_LIMIT = 1 << 16
 #: Bytes of the longest run of RLE.
@@ -141,10 +141,10 @@ def _fitted(frame: "np.ndarray[Any, Any]", stream: Codestream, layout: Layout) -
 
 
 _CODECS: Mapping[str, Callable[[bytes, Layout], Frame]] = {
-    **dict.fromkeys(_JPEG, _jpeg),
-    **dict.fromkeys(_JPEG_LS, _jpeg_ls),
-    **dict.fromkeys(_J2K, _j2k),
-    **dict.fromkeys(_HTJ2K, _htj2k),
+    **dict.fromkeys(JPEG, _jpeg),
+    **dict.fromkeys(JPEG_LS, _jpeg_ls),
+    **dict.fromkeys(J2K, _j2k),
+    **dict.fromkeys(HTJ2K, _htj2k),
     RLE: _rle,
     DEFLATED_FRAME: _deflated,
     UNCOMPRESSED: _uncompressed,

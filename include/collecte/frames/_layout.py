@@ -60,8 +60,8 @@ class Image:
 @dataclass(frozen=True)
 class Layout:
     """An image and where its pixel data lie. ``start``: of the pixel element's value in the opened file; ``length`` of
-    that value, None where it is in fragments; ``stored``: bits; ``real``: floating point; ``offsets``: the extended
-    offset table, empty where there is none.
+    that value, None where it is in fragments; ``stored``: bits; ``real``: floating point; ``offsets`` and
+    ``lengths``: the extended offset table, empty where there is none.
     """
 
     image: Image
@@ -73,6 +73,7 @@ class Layout:
     start: int
     length: int | None
     offsets: tuple[int, ...] = ()
+    lengths: tuple[int, ...] = ()
 
     @property
     def frame_bits(self) -> int:
@@ -88,6 +89,11 @@ class Layout:
             and (image.photometric, image.samples, image.bits) == ("YBR_FULL_422", 3, 8)
             and self.length < self.frame_bits * image.frames // 8
         )
+
+    @property
+    def swapped(self) -> bool:
+        """Whether native samples of up to a byte stand in big endian words (PS3.5, clause 8.1.1)."""
+        return not self.little and self.vr == "OW" and self.image.bits <= 8
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -223,6 +229,7 @@ def _layout(file: IO[bytes], start: int, syntax: str) -> Layout:
         start=file.tell(),
         length=None if length == _UNDEFINED else length,
         offsets=_longs(header.get("ExtendedOffsetTable")),
+        lengths=_longs(header.get("ExtendedOffsetTableLengths")),
     )
 
 

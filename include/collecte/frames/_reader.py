@@ -60,9 +60,14 @@ class Reader:
         places = self.fragments.of(number)
         if sum(length for _, length in places) > FRAME_LIMIT:
             raise Undecodable("A frame is larger than any that is decoded.")
-        return b"".join(self._read(offset, length) for offset, length in places)
+        return b"".join(self.read(offset, length) for offset, length in places)
 
-    def _read(self, offset: int, length: int) -> bytes:
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes of the file.
+
+        Raises:
+            Undecodable: it ends before them.
+        """
         self.file.seek(offset)
         data = self.file.read(length)
         if len(data) < length:
@@ -89,13 +94,12 @@ class Reader:
         """Bytes of native pixel data. Big endian 16-bit words of smaller samples are swapped (PS3.5, clause 8.1.1)."""
         layout = self.layout
         length = layout.length or 0
-        swapped = not layout.little and layout.vr == "OW" and layout.image.bits <= 8
-        start = first - first % 2 if swapped else first
-        stop = min(end + end % 2, length) if swapped else end
+        start = first - first % 2 if layout.swapped else first
+        stop = min(end + end % 2, length) if layout.swapped else end
         if end > length:
             raise Undecodable("The pixel data end too early.")
-        data = np.frombuffer(self._read(layout.start + start, stop - start), np.uint8)
-        if swapped:
+        data = np.frombuffer(self.read(layout.start + start, stop - start), np.uint8)
+        if layout.swapped:
             data = np.pad(data, (0, len(data) % 2)).view(np.uint16).byteswap().view(np.uint8)
         return data[first - start :][: end - first]
 
