@@ -214,8 +214,8 @@ def test_other_frames_pass_as_they_are_stored_and_the_basic_table_is_true(
     assert mask(source, tmp_path / "masked", {1: [BOX]}).findings == ()
     before, after = dcmread(source).PixelData, dcmread(tmp_path / "masked").PixelData
     assert after.endswith(before[before.rindex(data[2][:40]) :]), "the last frame is stored as it was"
-    assert data[0][:110] in after
-    assert data[1][:110] not in after
+    assert data[0][-60:] in after
+    assert data[1][-60:] not in after
     length = struct.unpack_from("<L", after, 4)[0]
     assert length == (12 if table else 0)
     for number, offset in enumerate(struct.unpack_from(f"<{length // 4}L", after, 8)):
@@ -281,11 +281,8 @@ def test_a_file_cut_short_or_no_dicom_leaves_nothing(make: Maker, tmp_path: Path
 
 
 def test_dciodvfy_has_no_more_to_say(make: Maker, tmp_path: Path) -> None:
-    for name in ("MR_small.dcm", "MR_small_jpeg_ls_lossless.dcm", "US1_J2KR.dcm", "examples_ybr_color.dcm"):
-        try:
-            source = make(bundled(name)).target
-        except (AssertionError, ValueError):
-            continue
+    for name in ("MR_small.dcm", "MR_small_RLE.dcm", "MR_small_jpeg_ls_lossless.dcm", "examples_ybr_color.dcm"):
+        source = make(bundled(name)).target
         mask(source, tmp_path / "masked", {0: [BOX]})
         assert errors(tmp_path / "masked") <= errors(source), name
 
