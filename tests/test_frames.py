@@ -170,14 +170,23 @@ def test_twelve_bit_jpeg(tmp_path: Path) -> None:
     assert np.abs(found.astype(int) - smooth).max() < 8
 
 
+def test_lossy_high_throughput_jpeg_2000_does_not_wrap_around(tmp_path: Path) -> None:
+    extremes = np.where(RNG.random((1, 64, 64)) < 0.5, 0, 255).astype(np.uint8)
+    data = encapsulate([imagecodecs.htj2k_encode(extremes[0], reversible=False, level=0.02)])
+    found = all_of(written(tmp_path / "in", extremes, JPEG + "203", data))
+    assert np.abs(found.astype(int) - extremes).max() < 64
+
+
 def hostile(tmp_path: Path) -> dict[str, Path]:
     encoded = imagecodecs.jpegls_encode(GREY[0])
     lying = encoded.replace(struct.pack(">HH", 40, 48), struct.pack(">HH", 65535, 65535), 1)
     one = GREY[:1]
+    halved = bytes(imagecodecs.htj2k_encode(GREY[0], reversible=True))[:900]
     bomb = zlib.compress(b"\0" * (1 << 24), 9)[2:-4]
     rle = struct.pack("<16L", 2, 64, 66, *[0] * 13) + b"\x81\0" * 5000
     return {
         "cut short": written(tmp_path / "1", one, JPEG + "80", encapsulate([encoded[: len(encoded) // 2]])),
+        "cut short by half": written(tmp_path / "0", one, JPEG + "201", encapsulate([halved])),
         "another size": written(tmp_path / "2", one, JPEG + "80", encapsulate([lying])),
         "noise": written(tmp_path / "3", one, JPEG + "90", encapsulate([b"Delacroix^Eugene" * 9])),
         "bomb": written(tmp_path / "4", one, DEFLATED, encapsulate([bomb])),

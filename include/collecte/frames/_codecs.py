@@ -17,6 +17,7 @@ J2K = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93))
 HTJ2K = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203))
 #: Tiles so small that their number alone would exhaust the machine.
 _TILE_LIMIT = 1 << 16
+_END_OF_IMAGE = b"\xff\xd9"
 #: Bytes of the longest run of RLE.
 _RUN = 128
 
@@ -49,23 +50,17 @@ def _jpeg_ls(data: bytes, layout: Layout) -> Frame:
 
     stream = read_jpeg(data)
     _check(stream, layout)
-    return _fitted(jpegls_decode(data), stream, layout)
+    # CharLS reads for seconds behind the end of a stream that was cut short, unless a marker stops it.
+    return _fitted(jpegls_decode(data + _END_OF_IMAGE), stream, layout)
 
 
 def _j2k(data: bytes, layout: Layout) -> Frame:
+    """HTJ2K too: imagecodecs' own decoder of it (2026.3.6) lets lossy values wrap around, and passes over errors."""
     from imagecodecs import jpeg2k_decode
 
     stream = read_j2k(data)
     _check(stream, layout)
     return _fitted(jpeg2k_decode(data, numthreads=1), stream, layout)
-
-
-def _htj2k(data: bytes, layout: Layout) -> Frame:
-    from imagecodecs import htj2k_decode
-
-    stream = read_j2k(data)
-    _check(stream, layout)
-    return _fitted(htj2k_decode(data), stream, layout)
 
 
 def _rle(data: bytes, layout: Layout) -> Frame:
@@ -143,8 +138,7 @@ def _fitted(frame: "np.ndarray[Any, Any]", stream: Codestream, layout: Layout) -
 _CODECS: Mapping[str, Callable[[bytes, Layout], Frame]] = {
     **dict.fromkeys(JPEG, _jpeg),
     **dict.fromkeys(JPEG_LS, _jpeg_ls),
-    **dict.fromkeys(J2K, _j2k),
-    **dict.fromkeys(HTJ2K, _htj2k),
+    **dict.fromkeys(J2K + HTJ2K, _j2k),
     RLE: _rle,
     DEFLATED_FRAME: _deflated,
     UNCOMPRESSED: _uncompressed,
