@@ -25,6 +25,7 @@ from collecte.receive import unreadable
 from collecte.records import Identifier, Safe, State
 from collecte.steps.harvest import OTHER, Examined, examine
 from collecte.steps.make_safe import References, make_file_safe
+from collecte.steps.pixel_text import first_of_each, look_again
 from collecte.steps.pseudonyms import pseudonyms_of
 from collecte.zones import place
 
@@ -164,8 +165,13 @@ def _deidentify(
     outcomes |= _duplicates(outcomes)
     going = [path for path in listed.files if outcomes[path].state is State.WAITING]
     context = replace(context, reference=References((path, looked[path].examined.harvest.name) for path in going))
-    work = [_Work(number, path, looked[path].examined) for number, path in enumerate(going)]
-    made = run("make safe", _Safely(source, scratch, context), work)
+    objects = [_object_of(looked[path]) for path in going]
+    firsts = enumerate(zip(going, first_of_each(objects), strict=True))
+    work = [_Work(number, path, looked[path].examined, first) for number, (path, first) in firsts]
+    made = list(run("make safe", _Safely(source, scratch, context), work))
+    again = [replace(work[place], sampled=True) for place in look_again(objects, made)]
+    for item, safe in zip(again, run("look again", _Safely(source, scratch, context), again), strict=True):
+        made[item.number] = safe
     outcomes |= {item.path: _judged(outcomes[item.path], safe) for item, safe in zip(work, made, strict=True)}
     outcomes |= _superseded(outcomes, looked, source)
     if context.challenge.refused_file == "holds_object":
@@ -314,6 +320,7 @@ class _Work:
     number: int
     path: str
     examined: Examined
+    sampled: bool
 
 
 def _look(source: Path, context: Context, path: str) -> _Looked | None:
@@ -342,6 +349,7 @@ class _Safely:
             harvest.subjects,
             self.context,
             _scanner(self.scratch / _WORDS),
+            sampled=work.sampled,
         )
 
 
@@ -408,13 +416,14 @@ def _superseded(outcomes: Mapping[str, Outcome], looked: Mapping[str, _Looked], 
 def _held_back(outcomes: Mapping[str, Outcome], looked: Mapping[str, _Looked]) -> dict[str, Outcome]:
     """The accepted files of objects of which another file was refused."""
 
-    def key(path: str) -> tuple[str, str] | None:
-        examined = looked[path].examined
-        return (examined.kind, examined.harvest.object_key) if examined.harvest.object_key else None
-
-    broken = {key(p) for p in looked if outcomes[p].state is State.QUARANTINED} - {None}
-    held = (p for p in looked if outcomes[p].state is State.ACCEPTED and key(p) in broken)
+    broken = {_object_of(look) for path, look in looked.items() if outcomes[path].state is State.QUARANTINED} - {None}
+    held = (p for p in looked if outcomes[p].state is State.ACCEPTED and _object_of(looked[p]) in broken)
     return {path: _refuse(outcomes[path], State.QUARANTINED, "OBJECT-HELD-BACK") for path in held}
+
+
+def _object_of(look: _Looked) -> tuple[str, str] | None:
+    examined = look.examined
+    return (examined.kind, examined.harvest.object_key) if examined.harvest.object_key else None
 
 
 def _refuse(outcome: Outcome, state: State, code: str) -> Outcome:

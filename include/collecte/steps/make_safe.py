@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -22,8 +22,9 @@ from collecte.catalogue import (
 from collecte.findings import refused
 from collecte.formats import Context, nowhere
 from collecte.package import sha256_of
-from collecte.records import Safe, State
+from collecte.records import Look, Safe, State
 from collecte.steps.moving import lease_of, paths_of, quarantine, require_as_received, working
+from collecte.steps.pixel_text import Copy, first_of_each, hide_text, look_again
 from collecte.steps.site import Site
 
 if TYPE_CHECKING:
@@ -34,17 +35,32 @@ _CHECK_EVERY = 200
 
 
 def make_file_safe(
-    source: Path, target: Path, kind: str, name: str, subjects: Collection[str], context: Context, scanner: "Scanner"
+    source: Path,
+    target: Path,
+    kind: str,
+    name: str,
+    subjects: Collection[str],
+    context: Context,
+    scanner: "Scanner",
+    *,
+    sampled: bool = True,
+    view: Path | None = None,
 ) -> Safe:
-    """Write the safe copy of ``source`` to ``target`` and scan it for every identifier of the whole delivery.
+    """Write the safe copy of ``source`` to ``target``, scan it for every identifier of the whole delivery, and look for
+    text in its pixels: ``sampled`` and ``view`` are :class:`~collecte.steps.pixel_text.Copy`'s.
 
-    Where the format or the scan refuses, ``target`` is gone on return and the result carries the findings alone.
+    Where the format, the scan or the look refuses, ``target`` is gone on return and the result carries the findings
+    alone.
     """
     from collecte.formats.registry import FORMATS  # pydicom, which a step that only counts need not load
 
     safe = FORMATS[kind].make_safe(source, target, name, context)
     if not refused(safe.findings):
         safe = replace(safe, findings=(*safe.findings, *scanner.scan(target, subjects)))
+    dicom = context.challenge.kinds.dicom
+    if dicom and safe.look is not Look.NEVER and not refused(safe.findings):
+        copy = Copy(source, target, name, sampled, view)
+        safe = hide_text(copy, safe, dicom.text_in_pixels, lambda path: scanner.scan(path, subjects))
     if refused(safe.findings):
         target.unlink(missing_ok=True)
         return replace(safe, sha256="", size=0)
@@ -84,6 +100,7 @@ def make_safe(site: Site, shard: str) -> dict[str, int]:
         return lease
     with site.catalogue.read() as connection:
         files = files_of_shard(connection, lease, State.WAITING)
+        sampled = _sampled(files)
         # Only a table names other files: the whole delivery is not read for every shard of images.
         everything = _named(connection, delivery) if any(f.kind == "table" for f in files) else []
         subjects = subjects_of_files(connection, [file.id for file in files])
@@ -91,7 +108,8 @@ def make_safe(site: Site, shard: str) -> dict[str, int]:
     files = [file for file in files if not (file.safe_sha256 and is_sound(there, file))]
     context = site.context(_references(site, everything) if everything else nowhere)
     with working(lease):
-        made = _make(site.received(delivery), lease, files, subjects, context, scanner_of(site, delivery))
+        make = _Maker(site.received(delivery), lease, subjects, sampled, context, scanner_of(site, delivery))
+        made = make.all(files)
     counts = {"files": len(files), "bytes": sum(safe.size for safe in made.values())}
     with lease.finish(counts) as moves:
         moves.set_files(
@@ -131,28 +149,57 @@ def scan_folder(site: Site, delivery: DeliveryRow) -> Path:
     return site.received(delivery) / "scan"
 
 
-def _make(
-    received: Path,
-    lease: Lease,
-    files: Sequence[FileRow],
-    subjects: Mapping[int, Sequence[str]],
-    context: Context,
-    scanner: "Scanner",
-) -> Mapping[int, Safe]:
-    own = received / "safe" / f"s{lease.number}.a{lease.attempt}"
-    own.mkdir(parents=True, exist_ok=True)
-    made = {}
-    for number, file in enumerate(files, 1):
-        source, target = received / str(file.landing), own / f"f{file.id}"
+def _sampled(files: Sequence[FileRow]) -> frozenset[int]:
+    """The files that are looked at for text though only some of their class are: the first of each object in a shard,
+    and those that are made again: whether they had been looked at is not on record."""
+    first = first_of_each([file.object_id for file in files])
+    return frozenset(file.id for file, is_first in zip(files, first, strict=True) if is_first or file.safe_sha256)
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Makes the files of one shard safe in a folder of the attempt's own, then puts them under their names."""
+
+    received: Path
+    lease: Lease
+    subjects: Mapping[int, Sequence[str]]
+    sampled: frozenset[int]
+    context: Context
+    scanner: "Scanner"
+
+    def all(self, files: Sequence[FileRow]) -> Mapping[int, Safe]:
+        self._own.mkdir(parents=True, exist_ok=True)
+        made = {}
+        for number, file in enumerate(files, 1):
+            made[file.id] = self._one(file, sampled=file.id in self.sampled)
+            if number % _CHECK_EVERY == 0:
+                self.lease.check()
+        for place in look_again([file.object_id for file in files], [made[file.id] for file in files]):
+            made[files[place].id] = self._one(files[place], sampled=True)
+        for file_id, safe in made.items():
+            if safe.sha256:
+                (self._own / f"f{file_id}").replace(self.received / "safe" / f"f{file_id}")
+        self._own.rmdir()
+        return made
+
+    @property
+    def _own(self) -> Path:
+        return self.received / "safe" / f"s{self.lease.number}.a{self.lease.attempt}"
+
+    def _one(self, file: FileRow, *, sampled: bool) -> Safe:
+        source = self.received / str(file.landing)
         require_as_received(source, file)
-        about = subjects.get(file.id, ())
-        made[file.id] = make_file_safe(source, target, str(file.kind), str(file.name), about, context, scanner)
-        if made[file.id].sha256:
-            target.replace(received / "safe" / target.name)
-        if number % _CHECK_EVERY == 0:
-            lease.check()
-    own.rmdir()
-    return made
+        return make_file_safe(
+            source,
+            self._own / f"f{file.id}",
+            str(file.kind),
+            str(file.name),
+            self.subjects.get(file.id, ()),
+            self.context,
+            self.scanner,
+            sampled=sampled,
+            view=self.received / "quarantine-views" / f"f{file.id}.png",
+        )
 
 
 def _named(connection: Connection, delivery: DeliveryRow) -> list[FileRow]:

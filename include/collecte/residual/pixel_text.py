@@ -1,0 +1,178 @@
+"""Which boxes of which frames hold text that is burned in."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from collecte.frames import Image, Undecodable, frames, image
+from collecte.records import Box
+from collecte.residual import pixel_ocr
+from collecte.residual.pixel_header import Header, header_of
+from collecte.residual.pixel_views import SMALLEST, Levels, Tile, levels, painted, tiles
+
+__all__ = ["Undecodable", "look_at_pixels"]
+
+Boxes = tuple[Box, ...]
+#: Frames of which one composite is made, and composites of each kind at most.
+_GROUP, _GROUPS = 64, 8
+#: Up to so many, each frame is looked at by itself.
+_FEW = 3
+#: Looks at one picture, what was found painted over, before it is taken as it is.
+_AGAIN = 2
+#: Texts that are read in a picture; whatever else looks like text then is taken to be some: it is a page of text.
+_PAGE = 16
+#: Pixels beyond the detector's box that are masked too, in parts of its height and at least.
+_MARGIN, _LEAST = 0.25, 3
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """One picture to look at, and the frames for which it stands."""
+
+    numbers: Sequence[int]
+    values: Levels
+    light: bool = True
+    dark: bool = True
+
+
+def look_at_pixels(path: Path, numbers: Iterable[int] | None = None, *, close: bool = True) -> Mapping[int, Boxes]:
+    """The boxes that hold text, by the number of the frame (from 0); frames without any are left out.
+
+    ``path``: a DICOM file with pixel data; ``numbers``: the frames to look at (None: all); ``close``: in full size up
+    to 2560 pixels a side, else up to 1600: letters under a 160th of that are not read.
+
+    A frame of under 32 rows or columns holds no text. Of more than three frames not each is looked at, but the first,
+    the middle and the last, and over groups of 64 frames or an eighth of all the per-pixel mean, maximum and minimum:
+    text that stands through the group comes out in the mean, what lights up for a moment in the maximum or minimum.
+    What is found so is masked in all frames of the group. This misses text of a few frames on a ground as light (or
+    dark), and text that wanders. Of the tiles of a slide the first, middle and last are looked at, and each of its
+    label, overview and thumbnail.
+
+    Raises:
+        Undecodable: a frame cannot be decoded.
+        OSError: the file cannot be read.
+    """
+    layout = image(path)
+    if min(layout.rows, layout.columns) < SMALLEST:
+        return {}
+    header = header_of(path)
+    wanted = range(layout.frames) if numbers is None else sorted(set(numbers))
+    found: dict[int, set[Box]] = {}
+    for sight in _sights(path, layout, header, wanted):
+        for box in _boxes(sight, close):
+            for number in sight.numbers:
+                found.setdefault(number, set()).add(box)
+    return {number: merged(boxes) for number, boxes in sorted(found.items())}
+
+
+def merged(boxes: Iterable[Box]) -> Boxes:
+    """The same without repetitions: of two boxes that share most of the smaller one, the one around both."""
+    kept: list[Box] = []
+    for box in sorted(boxes):
+        for index, other in enumerate(kept):
+            shared = _area(_within(box, other))
+            if shared > 0.7 * min(_area(box), _area(other)):
+                kept[index] = Box(*map(min, box[:2], other[:2]), *map(max, box[2:], other[2:]))
+                break
+        else:
+            kept.append(box)
+    return tuple(sorted(kept))
+
+
+def _within(box: Box, other: Box) -> Box:
+    return Box(*map(max, box[:2], other[:2]), *map(min, box[2:], other[2:]))
+
+
+def _area(box: Box) -> int:
+    return max(0, box.right - box.left) * max(0, box.bottom - box.top)
+
+
+def _sights(path: Path, layout: Image, header: Header, wanted: Sequence[int]) -> Iterator[_Sight]:
+    if not wanted:
+        return
+    some = {wanted[0], wanted[len(wanted) // 2], wanted[-1]}
+    if header.tiled:
+        alone: Sequence[int] = wanted if header.label else sorted(some)
+    else:
+        alone = wanted if len(wanted) <= _FEW else ()
+    if alone:
+        for number, values in _levels(path, layout, header, alone):
+            yield _Sight((number,), values)
+        return
+    size = max(_GROUP, -(-len(wanted) // _GROUPS))
+    for start in range(0, len(wanted), size):
+        yield from _together(path, layout, header, wanted[start : start + size], some)
+
+
+def _together(path: Path, layout: Image, header: Header, group: Sequence[int], some: set[int]) -> Iterator[_Sight]:
+    """The composites of a group, and those of its frames that are looked at by themselves."""
+    total: Levels | None = None
+    for number, values in _levels(path, layout, header, group):
+        if number in some:
+            yield _Sight(group, values)
+        if total is None:
+            total, lightest, darkest = values.copy(), values.copy(), values.copy()
+            continue
+        total += values
+        np.maximum(lightest, values, out=lightest)
+        np.minimum(darkest, values, out=darkest)
+    if total is not None:
+        yield _Sight(group, total / np.float32(len(group)))
+        yield _Sight(group, lightest, dark=False)
+        yield _Sight(group, darkest, light=False)
+
+
+def _levels(path: Path, layout: Image, header: Header, numbers: Sequence[int]) -> Iterator[tuple[int, Levels]]:
+    for number, frame in frames(path, numbers):
+        yield number, levels(frame, layout.photometric, header.palette)
+
+
+def _boxes(sight: _Sight, close: bool) -> Boxes:
+    """Where text stands in a picture. Where some was found it is painted over and looked at again: a detector that saw
+    a large text sees the small one beside it then."""
+    values = sight.values
+    found: Boxes = ()
+    for _ in range(_AGAIN):
+        new: Boxes = ()
+        for tile in tiles(values, close=close, light=sight.light, dark=sight.dark):
+            new = merged((*new, *_in_tile(tile, new, values.shape[0], values.shape[1])))
+        if not new:
+            break
+        found = merged((*found, *new))
+        values = painted(values, new)
+    return found
+
+
+def _in_tile(tile: Tile, known: Boxes, rows: int, columns: int) -> Iterator[Box]:
+    """The boxes of a tile that hold text; what lies within ``known`` ones is not read again."""
+    seen = [(quad, _grown(quad, tile, rows, columns)) for quad in pixel_ocr.detect(tile.picture)]
+    texts: list[pixel_ocr.Quad] = []
+    rest: list[tuple[pixel_ocr.Quad, Box]] = []
+    for quad, box in seen:
+        if any(_area(_within(box, other)) > 0.9 * _area(box) for other in known):
+            continue
+        if len(texts) >= _PAGE or pixel_ocr.holds_text(tile.picture, quad):
+            texts.append(quad)
+            yield box
+        else:
+            rest.append((quad, box))
+    # What stands beside a text is a part of it: a name of two letters, the second digit of a date.
+    yield from (box for quad, box in rest if any(_beside(quad, text) for text in texts))
+
+
+def _beside(quad: pixel_ocr.Quad, text: pixel_ocr.Quad) -> bool:
+    """Whether the gap between two is under one height of the text."""
+    reach = float(np.minimum(*(text.max(axis=0) - text.min(axis=0))))
+    gaps = np.maximum(quad.min(axis=0) - text.max(axis=0), text.min(axis=0) - quad.max(axis=0))
+    return bool((gaps < (reach, reach)).all())
+
+
+def _grown(quad: pixel_ocr.Quad, tile: Tile, rows: int, columns: int) -> Box:
+    corners = quad / tile.scale + (tile.left, tile.top)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    margin = max(_LEAST, _MARGIN * float(np.minimum(*(high - low))))
+    left, top = (max(0, int(side)) for side in np.floor(low - margin))
+    right, bottom = (int(side) for side in np.ceil(high + margin))
+    return Box(left, top, min(columns, right), min(rows, bottom))
