@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, encapsulate_extended
 
 from collecte.formats.dicom._codestream import Cleaner, offset_table
 from collecte.formats.dicom._wall import Refusal
@@ -279,6 +279,27 @@ def compressed(data: bytes, syntax: str = BASELINE) -> Any:
     source.PixelData = encapsulate([data])
     source["PixelData"].VR, source["PixelData"].is_undefined_length = "OB", True
     return source
+
+
+MULTI_FRAME = "1.2.840.10008.5.1.4.1.1.7.4"
+
+
+@pytest.mark.parametrize("lies", ["", "offsets", "lengths", "both", "one", "native"])
+def test_the_extended_table_of_offsets_is_true_or_the_file_is_refused(make: Maker, lies: str) -> None:
+    """It is written before the fragments, and its values are kept as they stand."""
+    frames_of = [PLANTED["baseline"][1], PLANTED["baseline"][1] + b"\0"]
+    source = compressed(frames_of[0])
+    source.PixelData, offsets, lengths = encapsulate_extended(frames_of)
+    source.NumberOfFrames, source["PixelData"].VR, source["PixelData"].is_undefined_length = 2, "OB", True
+    source.SOPClassUID = source.file_meta.MediaStorageSOPClassUID = MULTI_FRAME
+    if lies == "native":
+        source = slice_of(SOPClassUID=MULTI_FRAME)
+    source.ExtendedOffsetTable = NAME if lies in ("offsets", "both", "native") else offsets
+    if lies != "one":
+        source.ExtendedOffsetTableLengths = NAME if lies in ("lengths", "both", "native") else lengths
+    made = make(source)
+    assert made.codes == ({"DICOM-PIXELS-UNREADABLE"} if lies else set())
+    assert lies or made.dataset.ExtendedOffsetTable == offsets
 
 
 def test_a_file_is_cleaned_on_its_way(make: Maker) -> None:

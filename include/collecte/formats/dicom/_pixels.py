@@ -5,6 +5,10 @@ delimiter of their sequence (PS3.5, annex A.4), and what they hold beside the im
 data is read.
 """
 
+import struct
+from array import array
+from itertools import accumulate
+
 from collecte.formats.dicom._codestream import Cleaner, offset_table
 from collecte.formats.dicom._elements import (
     DOUBLE_PIXELS,
@@ -17,11 +21,13 @@ from collecte.formats.dicom._elements import (
 )
 from collecte.formats.dicom._part10 import Dicom
 from collecte.formats.dicom._source import Short, Sink
+from collecte.formats.dicom._stream import broken
 from collecte.formats.dicom._wall import Refusal, unreadable
 
 _ROWS, _COLUMNS, _SAMPLES, _FRAMES, _BITS = 0x00280010, 0x00280011, 0x00280002, 0x00280008, 0x00280100
 _PHOTOMETRIC = 0x00280004
 _BITS_OF = {FLOAT_PIXELS: 32, DOUBLE_PIXELS: 64}
+_EXTENDED_OFFSETS, _EXTENDED_LENGTHS = 0x7FE00001, 0x7FE00002
 #: Longest basic offset table that is looked at, in bytes.
 _TABLE_LIMIT = 1 << 24
 _VR_OF = {FLOAT_PIXELS: "OF", DOUBLE_PIXELS: "OD"}
@@ -33,14 +39,16 @@ def splice(dicom: Dicom, pixels: Element, sink: Sink) -> None:
     Raises:
         Refusal: pixels are missing, or their structure is broken.
     """
+    table = _ExtendedTable(dicom)
     try:
         dicom.source.seek(pixels.value)
         if pixels.fragments and dicom.fragments:
-            _fragments(dicom, pixels, sink)
+            _fragments(dicom, pixels, sink, table)
         elif pixels.fragments or dicom.fragments:
             raise unreadable()
         else:
             _native(dicom, pixels, sink)
+        table.check()
     except Short:
         raise Refusal("DICOM-TRUNCATED", place="PixelData") from None
 
@@ -56,7 +64,7 @@ def _native(dicom: Dicom, pixels: Element, sink: Sink) -> None:
         sink(b"\0")
 
 
-def _fragments(dicom: Dicom, pixels: Element, sink: Sink) -> None:
+def _fragments(dicom: Dicom, pixels: Element, sink: Sink, table: "_ExtendedTable") -> None:
     sink(_element_header(pixels, UNDEFINED, dicom.output_encoding))
     _offset_table(dicom, sink)
     cleaner = Cleaner(dicom.transfer_syntax, frame_count(dicom), _frame_bytes(dicom), sink)
@@ -70,7 +78,40 @@ def _fragments(dicom: Dicom, pixels: Element, sink: Sink) -> None:
         if group << 16 | number != ITEM or length == UNDEFINED:
             raise unreadable()
         cleaner.item(raw, length)
+        table.item(length)
         dicom.source.copy(length, cleaner.feed)
+
+
+class _ExtendedTable:
+    """The extended offset table of the header (PS3.3, C.7.6.3.1.8), held against the fragments as they pass: each is a
+    frame, and the table says nothing else. It was written before them, so a false one is refused.
+    """
+
+    def __init__(self, dicom: Dicom) -> None:
+        self._there = {tag: dicom.raw(tag) for tag in (_EXTENDED_OFFSETS, _EXTENDED_LENGTHS)}
+        self._lengths = array("Q")
+
+    def item(self, length: int) -> None:
+        if any(self._there.values()) and len(self._lengths) * 8 < len(self._there[_EXTENDED_OFFSETS]):
+            self._lengths.append(length)
+
+    def check(self) -> None:
+        """Whether the table is true, or there is none.
+
+        Raises:
+            Refusal: it is not.
+        """
+        if not any(self._there.values()):
+            return
+        offsets = accumulate((8 + length for length in self._lengths[:-1]), initial=0)
+        told = (self._there[_EXTENDED_OFFSETS], self._there[_EXTENDED_LENGTHS])
+        count = len(self._lengths)
+        if any(len(raw) != 8 * count for raw in told) or not count:
+            raise broken()
+        # A length may leave out the byte that pads a fragment.
+        near = zip(struct.unpack(f"<{count}Q", told[1]), self._lengths, strict=True)
+        if struct.pack(f"<{count}Q", *offsets) != told[0] or any(not 0 <= real - said <= 1 for said, real in near):
+            raise broken()
 
 
 def _offset_table(dicom: Dicom, sink: Sink) -> None:
