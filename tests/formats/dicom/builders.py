@@ -45,7 +45,7 @@ def slice_of(**attributes: Any) -> Dataset:
         "StudyDate": "20240315",
         "StudyTime": "101112",
         "Modality": "CT",
-        "Manufacturer": "Fictive Imaging",
+        "Manufacturer": "ACME Imaging",
         "AccessionNumber": "ACC20240315",
         "ReferringPhysicianName": "",
         "PatientName": "Delacroix^Eugene",

@@ -24,13 +24,13 @@ def facts_of(made: Any) -> Any:
 def test_the_facts_of_a_slice(make: Maker) -> None:
     pseudonyms = Pseudonymiser(KEYS, "nord", "NORD")
     shift = pseudonyms.shift(pseudonyms.subject(PatientRef("IPP0012345")) or "")
-    image = slice_of(ManufacturerModelName="Lutetia 3", BodyPartExamined="HEAD", PatientAge="045Y")
+    image = slice_of(ManufacturerModelName="Imaging 3", BodyPartExamined="HEAD", PatientAge="045Y")
     assert facts_of(make(image)) == {
         "sop_class": "1.2.840.10008.5.1.4.1.1.2",
         "transfer_syntax": "1.2.840.10008.1.2.1",
         "modality": "CT",
-        "manufacturer": "Fictive Imaging",
-        "model": "Lutetia 3",
+        "manufacturer": "ACME Imaging",
+        "model": "Imaging 3",
         "body_part": "HEAD",
         "rows": 8,
         "columns": 8,

@@ -94,6 +94,10 @@ def fragments(*contents: bytes, end: bytes = b"\xfe\xff\xdd\xe0\0\0\0\0") -> byt
     return b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff" + items + end
 
 
+#: A frame of one RLE segment (PS3.5, annex G.5), and its 40 runs.
+FRAME = struct.pack("<16L", 1, 64, *[0] * 14) + b"\1\2" * 40
+
+
 def encapsulated(path: Path, pixels: bytes, uid: str = RLE) -> Path:
     data = in_syntax(EXPLICIT_LITTLE, path).read_bytes()
     data = data[: data.rindex(b"\xe0\x7f\x10\x00OW")].replace(
@@ -104,7 +108,7 @@ def encapsulated(path: Path, pixels: bytes, uid: str = RLE) -> Path:
 
 
 def test_fragments_pass_through_untouched_and_nothing_behind_them(tmp_path: Path, make: Maker) -> None:
-    pixels = fragments(b"", b"\1\2" * 40, b"\3\4" * 9)
+    pixels = fragments(b"", FRAME)
     tail = element(0xFFFCFFFC, "OB", b"Delacroix")
     made = make(encapsulated(tmp_path / "in", pixels + tail))
     assert made.codes == set()
@@ -114,8 +118,8 @@ def test_fragments_pass_through_untouched_and_nothing_behind_them(tmp_path: Path
 @pytest.mark.parametrize(
     ("pixels", "code"),
     [
-        (fragments(b"", b"\1" * 80, end=b""), "DICOM-TRUNCATED"),
-        (fragments(b"", b"\1" * 80)[:-40], "DICOM-TRUNCATED"),
+        (fragments(b"", FRAME, end=b""), "DICOM-TRUNCATED"),
+        (fragments(b"", FRAME)[:-40], "DICOM-TRUNCATED"),
         (fragments(b"", end=b"\x10\x00\x10\x00\x04\x00\x00\x00Name"), "DICOM-UNREADABLE"),
         (b"\xe0\x7f\x10\x00OB\0\0\x04\0\0\0\1\2\3\4", "DICOM-UNREADABLE"),
     ],
@@ -131,7 +135,7 @@ def test_a_compressed_image_with_an_implicit_header_leaves_as_explicit(tmp_path:
         b"\x10\x00UI\x14\x00" + RLE.encode() + b"\0",
     )
     header = data[: data.rindex(b"\xe0\x7f\x10\x00")].replace(short, long.ljust(len(long) + len(long) % 2, b"\0"))
-    pixels = fragments(b"", b"\1\2" * 40)
+    pixels = fragments(b"", FRAME)
     (tmp_path / "in").write_bytes(header + pixels[:4] + pixels[8:])
     made = make(tmp_path / "in")
     assert made.codes == set()

@@ -43,6 +43,12 @@ def _overlay(folder: Path, make: Maker) -> Made:
     return make(image)
 
 
+def _broken_pixels(folder: Path, make: Maker) -> Made:
+    path = folder / "in"
+    path.write_bytes(bundled("SC_rgb_jpeg_dcmtk.dcm").read_bytes().replace(b"\xff\xd8\xff", b"\0\0\0", 1))
+    return make(path)
+
+
 def _of_class(folder: Path, uid: str) -> Path:
     return spliced(folder / "in", [element(0x00080016, "UI", uid.encode())])
 
@@ -59,6 +65,7 @@ CASES = {
     "DICOM-VOICE": lambda folder, make: make(_of_class(folder, "1.2.840.10008.5.1.4.1.1.9.4.1")),
     "DICOM-VIDEO": lambda folder, make: make(_of_class(folder, "1.2.840.10008.5.1.4.1.1.77.1.1.1")),
     "DICOM-RAW-DATA": lambda folder, make: make(_of_class(folder, "1.2.840.10008.5.1.4.1.1.66")),
+    "DICOM-PIXELS-UNREADABLE": _broken_pixels,
     "DICOM-PIXELS-UNEXPECTED": lambda folder, make: make(_of_class(folder, "1.2.840.10008.5.1.4.1.1.88.11")),
     "DICOM-RECOGNISABLE": lambda folder, make: make(
         slice_of(BodyPartExamined="HEAD"), context(options=["clean_recognizable_visual_features"])

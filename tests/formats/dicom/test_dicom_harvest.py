@@ -124,9 +124,7 @@ def test_what_describes_the_image_or_the_machine_is_no_identifier(make: Maker) -
         "ManufacturerModelName": "Somatom X.cite",
         "SeriesDescription": "Axial 1.5 mm",
     }
-    image = slice_of(
-        **words, PatientName="", AccessionNumber="", PatientBirthDate="", InstitutionName="Fictive Imaging"
-    )
+    image = slice_of(**words, PatientName="", AccessionNumber="", PatientBirthDate="", InstitutionName="ACME Imaging")
     assert found(make(image)) == {("id", "IPP0012345")}
 
 

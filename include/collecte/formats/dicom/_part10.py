@@ -74,6 +74,15 @@ class Dicom:
         """The items of a top-level sequence; empty where it is none."""
         return items_of(self.data, element, self.encoding) or ()
 
+    def read_all(self) -> None:
+        """Read the items of each sequence.
+
+        Raises:
+            Refusal: they are no DICOM.
+        """
+        for element in self.header.elements.values():
+            self.items_of(element)
+
     def value(self, element: Element) -> bytes:
         return self.data[element.value : element.end]
 

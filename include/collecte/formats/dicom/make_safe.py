@@ -51,6 +51,7 @@ def make_safe(source: Path, target: Path, name: str, context: Context) -> Safe:
             if found := refusals(dicom, who, rules_of(context)):
                 return Safe(sha256="", size=0, findings=found)
             if name != who.name:
+                dicom.read_all()  # a file that cannot be read to its end has no name
                 raise Bug("A DICOM file is not the one that its output's name was made for.")
             safe = _written(dicom, who, part, context)
     except Refusal as refusal:
