@@ -146,6 +146,18 @@ def test_frames_follow_one_another(case: str) -> None:
     assert cleaned(syntax, padded, padded, chunk=501, count=2) == cleaned(syntax, padded) * 2
 
 
+@pytest.mark.parametrize("case", PLANTED)
+def test_a_frame_with_another_header_is_cleaned_by_its_own(case: str) -> None:
+    """Headers that repeat are remembered."""
+    syntax, data, _ = PLANTED[case]
+    other = data.replace(NAME, NAME[::-1])
+    frames_of = [data, other, data, data, other]
+    clean = cleaned(syntax, *frames_of, chunk=700, count=5)
+    assert clean == b"".join(cleaned(syntax, frame) for frame in frames_of)
+    assert NAME[:6] not in clean
+    assert NAME[::-1][:6] not in clean
+
+
 @pytest.mark.parametrize("case", ["baseline", "lossless", "jpeg-ls"])
 def test_a_frame_cut_short_does_not_hide_the_comments_of_the_next(case: str) -> None:
     syntax, data, _ = PLANTED[case]

@@ -6,7 +6,7 @@ import re
 import struct
 from collections.abc import Generator
 
-from collecte.formats.dicom._stream import Stream, Wait, broken
+from collecte.formats.dicom._stream import Known, Stream, Wait, broken
 
 _START, _TILE_PART, _DATA, _END = b"\xff\x4f", b"\xff\x90", b"\xff\x93", b"\xff\xd9"
 _BEGINNING = b"\xff\x4f\xff\x51"
@@ -35,11 +35,12 @@ def j2k(stream: Stream) -> Wait:
     """Codestreams or JP2 files, each from the beginning of a fragment; what follows one in its last fragment is
     blanked, and so is a fragment that begins none.
     """
+    known = Known(_main_header)
     while head := (yield from stream.peek(12)):
         if head[:2] == _START:
-            yield from _codestream(stream)
+            yield from _codestream(stream, known)
         elif head == _SIGNATURE:
-            yield from _boxes(stream)
+            yield from _boxes(stream, known)
         elif not stream.frames:
             raise broken()
         else:
@@ -48,20 +49,24 @@ def j2k(stream: Stream) -> Wait:
             yield from stream.blank(stream.left)
 
 
-def _codestream(stream: Stream) -> Wait:
+def _codestream(stream: Stream, known: Known) -> Wait:
     """To behind its end, or to where another begins in a fragment of its own."""
     stream.frames += 1
-    yield from stream.keep(2)
-    while True:
-        marker = yield from stream.peek(2)
-        if marker == _TILE_PART:
-            if not (yield from _tile_part(stream)):
-                return
-        elif marker == _END:
-            yield from stream.keep(2)
+    yield from known.clean(stream)
+    while (yield from stream.need(2)) == _TILE_PART:
+        if not (yield from _tile_part(stream)):
             return
-        else:
-            yield from _segment(stream)
+    if (yield from stream.peek(2)) != _END:
+        raise broken()
+    yield from stream.keep(2)
+
+
+def _main_header(stream: Stream) -> Generator[None, None, bool]:
+    """From the first marker of a codestream up to its first tile-part."""
+    yield from stream.keep(2)
+    while (yield from stream.peek(2)) not in (_TILE_PART, b""):
+        yield from _segment(stream)
+    return True
 
 
 def _tile_part(stream: Stream) -> Generator[None, None, bool]:
@@ -114,7 +119,7 @@ def _segment(stream: Stream) -> Wait:
     yield from (stream.keep if code in _NEEDED else stream.blank)(length - 2)
 
 
-def _boxes(stream: Stream) -> Wait:
+def _boxes(stream: Stream, known: Known) -> Wait:
     """The boxes of one JP2 file, up to the end of the fragment that its codestream ends in."""
     grey = False
     first = stream.position
@@ -124,7 +129,7 @@ def _boxes(stream: Stream) -> Wait:
             yield from stream.keep(head)
         elif kind == _CODESTREAM:
             yield from stream.keep(head)
-            yield from _boxed_codestream(stream, length)
+            yield from _boxed_codestream(stream, length, known)
         elif kind == _COLOUR and length >= _ENUMERATED_LENGTH:
             yield from stream.keep(head)
             yield from _colour(stream, length, grey)
@@ -153,11 +158,11 @@ def _box_head(stream: Stream) -> Generator[None, None, tuple[int, bytes, int]]:
     return size - head, kind, head
 
 
-def _boxed_codestream(stream: Stream, length: int) -> Wait:
+def _boxed_codestream(stream: Stream, length: int, known: Known) -> Wait:
     end = stream.position + length
     if (yield from stream.peek(2)) != _START:
         raise broken()
-    yield from _codestream(stream)
+    yield from _codestream(stream, known)
     yield from stream.blank(min(max(end - stream.position, 0), stream.left))
 
 

@@ -5,7 +5,7 @@ annex C).
 import re
 from collections.abc import Generator
 
-from collecte.formats.dicom._stream import Stream, Wait, broken
+from collecte.formats.dicom._stream import Known, Stream, Wait, broken
 
 _START, _END, _SCAN, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0x01
 _APP0, _APP8, _APP14 = 0xE0, 0xE8, 0xEE
@@ -39,11 +39,13 @@ def _images(stream: Stream, marker: "re.Pattern[bytes]") -> Wait:
     """Images, each from the beginning of a fragment; what follows one in its last fragment is blanked, and so is a
     fragment that begins none.
     """
-    while (yield from stream.peek(2)):
-        if (yield from stream.peek(2)) == b"\xff\xd8":
-            yield from stream.keep(2)
+    known = Known(_header)
+    while head := (yield from stream.peek(2)):
+        if head == b"\xff\xd8":
             stream.frames += 1
-            yield from _image(stream, marker)
+            scanning = yield from known.clean(stream)
+            while scanning and (yield from stream.keep_until(marker)):
+                scanning = yield from _up_to_scan(stream)
             if stream.starts:
                 continue
         elif not stream.frames:
@@ -51,19 +53,27 @@ def _images(stream: Stream, marker: "re.Pattern[bytes]") -> Wait:
         yield from stream.blank(stream.left)
 
 
-def _image(stream: Stream, marker: "re.Pattern[bytes]") -> Wait:
-    """From behind its first marker to behind its last, or to where another begins in a fragment of its own."""
+def _header(stream: Stream) -> Generator[None, None, bool]:
+    """From the first marker of an image; as :func:`_up_to_scan`."""
+    yield from stream.keep(2)
+    return (yield from _up_to_scan(stream))
+
+
+def _up_to_scan(stream: Stream) -> Generator[None, None, bool]:
+    """Up to where entropy-coded data begin: False where the image ends before that, or another begins in a fragment of
+    its own.
+    """
     while True:
         code = yield from _next_code(stream)
         if code == _START and stream.starts:
-            return
+            return False
         yield from stream.keep(2)
         if code == _END:
-            return
+            return False
         if code != _TEMPORARY:
             yield from _segment(stream, code)
-        if code == _SCAN and not (yield from stream.keep_until(marker)):
-            return
+        if code == _SCAN:
+            return True
 
 
 def _next_code(stream: Stream) -> Generator[None, None, int]:

@@ -10,6 +10,9 @@ from collections.abc import Callable, Generator
 
 from collecte.formats.dicom._wall import Refusal
 
+#: Longest header of an image that is remembered.
+_HEADER_LIMIT = 1 << 12
+
 Wait = Generator[None, None, None]
 Parser = Callable[["Stream"], Wait]
 
@@ -143,3 +146,31 @@ class Stream:
     def _advance(self, count: int) -> None:
         self._at += count
         self.position += count
+
+
+class Known:
+    """Cleans the headers of images by a parser of them, and those that repeat the last one at once: the frames of a
+    slide or a cine have the same tables.
+    """
+
+    def __init__(self, parse: Callable[[Stream], Generator[None, None, bool]]) -> None:
+        self._parse = parse
+        self._raw = self._clean = b""
+
+    def clean(self, stream: Stream) -> Generator[None, None, bool]:
+        """What the parser returns."""
+        if self._raw and (yield from stream.peek(len(self._raw))) == self._raw:
+            yield from stream.put(self._clean)
+            return True
+        ahead = yield from stream.peek(_HEADER_LIMIT)
+        start = stream.position
+        more = yield from self._parse(stream)
+        if more and stream.position - start <= len(ahead):
+            self._raw = ahead[: stream.position - start]
+            alone = Stream()
+            alone.fragment(len(self._raw))
+            alone.give(self._raw)
+            alone.end()
+            next(self._parse(alone), None)
+            self._clean = bytes(alone.taken())
+        return more
