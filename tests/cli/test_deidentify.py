@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from collecte.settings import HOME
 from collecte.steps.deidentify import Workers
 from demo.deliveries import MARCHEMALLE, PFEIFFENSCHNEIDER, ct_slice, deposits, nir
 from demo.verify import search
+from tests.pty import in_terminal
 
 DEMO = HOME / "include" / "challenges" / "demo.yaml"
 
@@ -234,3 +236,53 @@ def test_an_unknown_centre_names_the_known_ones(export: Path, tmp_path: Path, ke
     ran = _collecte("deidentify", export, tmp_path / "safe", "--challenge", DEMO, "--centre", "x", "--key-file", key)
     assert ran.returncode == 2
     assert "arvel, belcombe, corvane" in ran.stderr
+
+
+def test_the_report_says_the_rules_the_counts_of_each_kind_and_what_was_done(
+    export: Path, tmp_path: Path, key: Path
+) -> None:
+    _, report = _run(export, tmp_path / "safe", key)
+    files, totals = report["files"], report["totals"]
+    for state, n in totals.items():
+        assert sum(kind[state] for kind in report["kinds"].values()) == n, state
+    for code, n in report["findings"].items():
+        assert n == sum(any(finding["code"] == code for finding in file["findings"]) for file in files), code
+    done = [file["actions"] for file in files]
+    assert all(bool(file["actions"]) == (file["output"] is not None) for file in files if file["kind"] == "dicom")
+    assert {name: sum(actions.get(name, 0) for actions in done) for name in report["actions"]} == report["actions"]
+    dicom = report["rules"]["dicom"]
+    assert (dicom["profile"], dicom["edition"], dicom["attributes"]) == ("basic", "2026c", [])
+    assert dicom["options"] == ["retain_longitudinal_modified_dates", "retain_patient_characteristics"]
+    assert dicom["text_in_pixels"]["found"] == "mask"
+    assert report["rules"]["table"]["age_cap"] == 89
+
+
+def test_a_pipe_gets_the_decisions_as_plain_lines(export: Path, tmp_path: Path, key: Path) -> None:
+    report = tmp_path / "r.json"
+    options = ("--challenge", DEMO, "--centre", "arvel", "--key-file", key, "--report", report)
+    ran = _collecte("deidentify", export, tmp_path / "safe", *options)
+    told = json.loads(report.read_text("utf-8"))
+    lines = [line.split() for line in ran.stdout.splitlines()]
+    assert ["kind", *told["totals"]] in lines
+    for kind, states in told["kinds"].items():
+        assert [kind, *map(str, states.values())] in lines
+    for code, n in told["findings"].items():
+        (line,) = (line for line in ran.stdout.splitlines() if line.split()[:1] == [code])
+        assert line.split()[1] == str(n)
+    assert " MB/s." in ran.stdout
+    assert not set("│─━\x1b") & set(ran.stdout + ran.stderr)
+
+
+def test_a_terminal_shows_a_bar_for_each_phase_and_then_the_decisions(tmp_path: Path, key: Path) -> None:
+    folder = tmp_path / "export"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.dcm").write_bytes(ct_slice(MARCHEMALLE, study=1, slice_number=number, size=16))
+    options = ("--challenge", str(DEMO), "--centre", "arvel", "--key-file", str(key))
+    command = (sys.executable, "-m", "collecte.cli", "deidentify", str(folder), str(tmp_path / "safe"), *options)
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", in_terminal(*command))
+    for phase in ("harvest", "make safe"):
+        assert re.search(rf"{phase} +━+ +3/3", shown), phase
+    assert shown.index("make safe") < shown.index("Decisions") < shown.index("3 received: 3 accepted")
+    assert "│ dicom │" in shown
+    assert not [name for name in ("archemalle", "MARCHEMALLE") if name in shown]

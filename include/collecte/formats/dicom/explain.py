@@ -17,7 +17,8 @@ from collecte.formats.dicom._judge import SOP_CLASS_UID, identity, look_of, refu
 from collecte.formats.dicom._part10 import Dicom, opened_dicom
 from collecte.formats.dicom._private import PrivateRule, creators, rule_of
 from collecte.formats.dicom._rewrite import Done, Passage, apply, private_element
-from collecte.formats.dicom._rules import TOP, Action, Decision
+from collecte.formats.dicom._rules import COLUMNS, TOP, Action, Decision
+from collecte.formats.dicom._stamps import _METHODS as METHODS
 from collecte.formats.dicom._tables import rows
 from collecte.formats.dicom._text import reading
 from collecte.formats.dicom._wall import Refusal
@@ -26,6 +27,7 @@ from collecte.records import Look
 
 #: The edition of the standard whose table E.1-1 the rules are.
 EDITION = "2026c"
+TABLE = f"e1_1_{EDITION}"
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,35 @@ def in_force(rules: DicomRules) -> dict[str, Any]:
     """The challenge's rules for this kind as a report shows them; ``edition``: of the standard."""
     said = rules.model_dump(mode="json", exclude_none=True)
     return {"profile": said.pop("profile"), "edition": EDITION, **said}
+
+
+@dataclass(frozen=True)
+class OptionShown:
+    """An option of PS3.15, E.3: its code and name in CID 7050, and the attributes of table E.1-1 that it keeps and
+    cleans; none of the two options about pixels, which have no column.
+    """
+
+    name: str
+    code: str
+    meaning: str
+    keeps: tuple[str, ...]
+    cleans: tuple[str, ...]
+
+
+def options() -> list[OptionShown]:
+    """Every option, in the order of the codes."""
+    shown = []
+    for name, (code, meaning) in sorted(METHODS.items(), key=lambda item: item[1]):
+        column = COLUMNS.get(name)
+        said = [(row[column], row["keyword"] or row.get("tag", "")) for row in rows(TABLE)] if column else []
+        keeps, cleans = (tuple(keyword for letter, keyword in said if letter == wanted) for wanted in "KC")
+        shown.append(OptionShown(name, code, meaning, keeps, cleans))
+    return shown
+
+
+def rule_table(name: str) -> list[dict[str, str]]:
+    """The rows of ``rules/<name>.csv``, for a page."""
+    return rows(name)
 
 
 def explain(source: Path, context: Context) -> Explanation:
