@@ -158,7 +158,11 @@ def _sampled(files: Sequence[FileRow]) -> frozenset[int]:
 
 @dataclass(frozen=True)
 class _Maker:
-    """Makes the files of one shard safe in a folder of the attempt's own, then puts them under their names."""
+    """Makes the files of one shard safe in a folder of the attempt's own, and each goes under its name.
+
+    An orphan may put the copy of a file back that was not looked at where now the one with its text masked stands. Then
+    it is not the one on record, and *accept* has it made again.
+    """
 
     received: Path
     lease: Lease
@@ -176,9 +180,6 @@ class _Maker:
                 self.lease.check()
         for place in look_again([file.object_id for file in files], [made[file.id] for file in files]):
             made[files[place].id] = self._one(files[place], sampled=True)
-        for file_id, safe in made.items():
-            if safe.sha256:
-                (self._own / f"f{file_id}").replace(self.received / "safe" / f"f{file_id}")
         self._own.rmdir()
         return made
 
@@ -189,9 +190,10 @@ class _Maker:
     def _one(self, file: FileRow, *, sampled: bool) -> Safe:
         source = self.received / str(file.landing)
         require_as_received(source, file)
-        return make_file_safe(
+        target = self._own / f"f{file.id}"
+        safe = make_file_safe(
             source,
-            self._own / f"f{file.id}",
+            target,
             str(file.kind),
             str(file.name),
             self.subjects.get(file.id, ()),
@@ -200,6 +202,12 @@ class _Maker:
             sampled=sampled,
             view=self.received / "quarantine-views" / f"f{file.id}.png",
         )
+        named = self.received / "safe" / target.name
+        if safe.sha256:
+            target.replace(named)
+        else:
+            named.unlink(missing_ok=True)  # made before its series showed text
+        return safe
 
 
 def _named(connection: Connection, delivery: DeliveryRow) -> list[FileRow]:
