@@ -1,0 +1,269 @@
+"""The places where strings hide besides ordinary attributes; each function plants one kind of place."""
+
+import struct
+import zlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import ExplicitVRBigEndian
+
+from tests.judge.samples import code
+from tests.judge.strings import Needle, words
+from tests.judge.writing import UNDEFINED, Layout, put, set_bytes
+
+if TYPE_CHECKING:
+    from tests.judge.planting import Planter
+
+
+def uid_needle(uid: str) -> Needle:
+    return Needle(uid, "uid")
+
+
+def _preamble(planter: "Planter") -> None:
+    first, second = planter.strings.text("preamble"), planter.strings.short("preamble, end")
+    planter.planted += [first, second]
+    start = first.text.encode("latin-1", "replace")[:100]
+    planter.layout.preamble = start.ljust(112, b"\0") + second.text.encode().ljust(16, b" ")
+
+
+def _meta(planter: "Planter") -> None:
+    meta = planter.sample.meta
+    for tag in (0x00020016, 0x00020017, 0x00020018):
+        planter.put(meta, tag, "AE", planter.strings.short(f"file meta {tag & 0xFFFF:04X}"))
+    planter.put(meta, 0x00020013, "SH", planter.strings.short("ImplementationVersionName"))
+    planter.put(meta, 0x00020012, "UI", planter.strings.uid("ImplementationClassUID"))
+    planter.put(meta, 0x00020100, "UI", planter.strings.uid("PrivateInformationCreatorUID"))
+    planter.put(meta, 0x00020102, "OB", planter.strings.text("PrivateInformation"))
+    if planter.number % 2:
+        planter.put(meta, 0x00020026, "UR", planter.strings.text("SourcePresentationAddress"))
+
+
+def _group_lengths(planter: "Planter") -> None:
+    """Retired group length elements: of a number and more than a number."""
+    if planter.number % 2:
+        planted = planter.strings.text("group length")
+        planter.planted.append(planted)
+        put(planter.sample.data, 0x00100000, "UL", struct.pack("<L", 8) + planter.encode(planted.text).ljust(68))
+
+
+def _person(planter: "Planter") -> None:
+    """Attributes of the patient and of the visit, whose names every profile knows."""
+    keywords = words("""
+        OtherPatientIDs OtherPatientNames PatientAddress PatientTelephoneNumbers PatientMotherBirthName Occupation
+        PatientComments AdditionalPatientHistory RequestingPhysician OperatorsName PerformingPhysicianName
+        InstitutionAddress InstitutionalDepartmentName ImageComments DerivationDescription RetrieveAETitle
+        ContrastBolusAgent RequestedProcedureDescription AdmissionID EthnicGroup MilitaryRank ProtocolName
+        AcquisitionDeviceProcessingDescription PatientReligiousPreference
+    """)
+    data = planter.sample.data
+    for keyword in keywords[planter.number % 2 :: 2]:
+        if keyword not in data:
+            tag = Tag(keyword)
+            planter.put(data, tag, dictionary_VR(tag), planter.fitting(dictionary_VR(tag), keyword))
+
+
+def _deep(planter: "Planter") -> None:
+    """Sequences in sequences, six deep: text, names, codes of private schemes, private blocks, at each depth."""
+    inside = planter.sample.data
+    for depth in range(1, 7):
+        tag, _, keyword = planter.turn.sequence(inside)
+        item = Dataset()
+        where = f"depth {depth} in {keyword}>"
+        planter.add_public(item, where, 1, 1)
+        if depth % 2:
+            planter.put(item, 0x00091001, "LO", planter.strings.text(where + "private"))
+            put(item, 0x00090010, "LO", b"ACME 1.1")
+        inside.add_new(tag, "SQ", Items([item]))
+        inside = item
+
+
+def _in_present_sequences(planter: "Planter") -> None:
+    """Attributes and private blocks inside sequences that the object has by right."""
+    sequences = [element for element in planter.sample.data if _is_public_sequence(element)]
+    for index, element in enumerate(sequences[:8]):
+        item = element.value[0]
+        where = f"inside {element.keyword}>"
+        planter.add_public(item, where, 1, index % 2)
+        if index % 3 == 0:
+            planter.put(item, 0x00111001, "LT", planter.strings.text(where + "private"))
+            put(item, 0x00110010, "LO", b"ACME 1.1")
+
+
+def _is_public_sequence(element: Any) -> bool:
+    return element.VR == "SQ" and not element.tag.is_private and bool(element.value)
+
+
+def _codes(planter: "Planter") -> None:
+    """Codes of schemes that nobody knows: value, scheme and meaning; and a known code's other meaning."""
+    data = planter.sample.data
+    private = Dataset()
+    for tag, vr in ((0x00080100, "SH"), (0x00080102, "SH"), (0x00080104, "LO"), (0x00080103, "SH")):
+        planter.put(private, tag, vr, planter.fitting(vr, f"private code {tag & 0xFFFF:04X}"))
+    known = code("T-D1100", "SRT", "Head")
+    planter.put(known, 0x00080104, "LO", planter.strings.text("known code's CodeMeaning"))
+    for keyword, item in (("ProcedureCodeSequence", private), ("AnatomicRegionSequence", known)):
+        if keyword not in data:
+            data.add_new(Tag(keyword), "SQ", Items([item]))
+
+
+def _private(planter: "Planter") -> None:
+    """Private blocks: creators that say a name, text, numbers that are none, bytes, packed bytes, sequences."""
+    data = planter.sample.data
+    creator = planter.strings.text("private creator")
+    planter.put(data, 0x00310010, "LO", creator)
+    kinds = ("LO", "PN", "UT", "DS", "OB", "DA", "UI", "LT", "SH")
+    for index, vr in enumerate(kinds):
+        planter.put(data, 0x00311001 + index, vr, planter.fitting(vr, f"private {vr}"))
+    item = Dataset()
+    put(item, 0x00310010, "LO", planter.encode(creator.text))
+    planter.put(item, 0x00311001, "LO", planter.strings.text("private sequence"))
+    data.add_new(0x00311020, "SQ", Items([item]))
+    packed = planter.strings.text("packed in private OB")
+    planter.planted.append(packed)
+    put(data, 0x00311021, "OB", zlib.compress(packed.text.encode()))
+    for group, name in ((0x0029, "SIEMENS CSA HEADER"), (0x0043, "GEMS_PARM_01"), (0x2005, "Philips Imaging DD 001")):
+        block = group << 16
+        if not any(tag.group == group for tag in data._dict):
+            put(data, block | 0x10, "LO", name.encode())
+            planter.put(data, block | 0x1010, "LT", planter.strings.text(f"private block of {name}"))
+    if planter.number % 5 == 0:  # an element whose block nobody reserved
+        planter.put(data, 0x00331101, "LO", planter.strings.text("private without creator"))
+
+
+def _unknown(planter: "Planter") -> None:
+    """VR UN: with items in implicit VR inside, of a private and of a public attribute, and without a length."""
+    data = planter.sample.data
+    for tag, creator in ((0x00351010, True), (0x00081032, False), (0x00351011, True)):
+        big = planter.sample.meta.TransferSyntaxUID == ExplicitVRBigEndian
+        if tag in data._dict or (big and tag & 1):
+            continue
+        item = Dataset()
+        planter.add_public(item, f"UN {tag:08X}>", 1, 0)
+        nested = set_bytes(item, implicit=True, little=True, layout=Layout())
+        value = struct.pack("<HHL", 0xFFFE, 0xE000, len(nested)) + nested
+        if creator:
+            put(data, 0x00350010, "LO", b"ACME 2")
+        length = UNDEFINED if tag & 1 else len(value)
+        data._dict[BaseTag(tag)] = RawDataElement(BaseTag(tag), "UN", length, value, 0, False, True, True)
+    planter.put(data, 0x0037000F, "LO", planter.strings.text("stray private creator"))
+    planter.put(data, 0x00189994, "LO", planter.strings.text("public tag of no dictionary"))
+    planter.put(data, 0x00266001, "LT", planter.strings.text("public group of no dictionary"))
+
+
+def _overlays(planter: "Planter") -> None:
+    """Overlay planes and curves, with text as their data."""
+    data = planter.sample.data
+    if any(tag.group >> 8 in (0x60, 0x50) for tag in data._dict):
+        return
+    for group in (0x6000, 0x6002):
+        base = group << 16
+        for element, vr, value in ((0x10, "US", 16), (0x11, "US", 32), (0x100, "US", 1), (0x102, "US", 0)):
+            data.add_new(base | element, vr, value)
+        data.add_new(base | 0x40, "CS", "G")
+        data.add_new(base | 0x50, "SS", [1, 1])
+        _plant_bytes(planter, data, base | 0x3000, "OW", "overlay data", 64)
+        planter.put(data, base | 0x22, "LO", planter.strings.text("overlay description"))
+        planter.put(data, base | 0x1500, "LO", planter.strings.text("overlay label"))
+    planter.put(data, 0x50000022, "LO", planter.strings.text("curve description"))
+    _plant_bytes(planter, data, 0x50003000, "OW", "curve data", 64)
+    planter.put(data, 0x50002500, "LO", planter.strings.text("curve label"))
+
+
+def _plant_bytes(planter: "Planter", data: Dataset, tag: int, vr: str, place: str, size: int) -> None:
+    planted = planter.strings.text(place)
+    planter.planted.append(planted)
+    put(data, tag, vr, planted.text.encode("latin-1").ljust(size, b"\0"))
+
+
+def _icon(planter: "Planter") -> None:
+    data = planter.sample.data
+    if "IconImageSequence" in data:
+        return
+    icon = Dataset()
+    icon.Rows = icon.Columns = 8
+    icon.SamplesPerPixel, icon.PhotometricInterpretation = 1, "MONOCHROME2"
+    icon.BitsAllocated = icon.BitsStored = 8
+    icon.HighBit, icon.PixelRepresentation = 7, 0
+    _plant_bytes(planter, icon, 0x7FE00010, "OB", "icon's pixels", 64)
+    planter.put(icon, 0x00204000, "LT", planter.strings.text("icon's ImageComments"))
+    data.add_new(Tag("IconImageSequence"), "SQ", Items([icon]))
+
+
+def _signatures(planter: "Planter") -> None:
+    """Digital signatures, MAC parameters, what was before, who had it in hand."""
+    data = planter.sample.data
+    signature, mac, original, before, hand = Dataset(), Dataset(), Dataset(), Dataset(), Dataset()
+    _plant_bytes(planter, signature, 0x04000115, "OB", "certificate", 80)
+    planter.put(signature, 0x04000105, "DT", planter.strings.date("signature's time", "101010"))
+    planter.put(mac, 0x04000015, "CS", planter.strings.short("MACAlgorithm"))
+    planter.put(before, 0x00100010, "PN", planter.strings.person("OriginalAttributes>PatientName"))
+    planter.put(before, 0x00100020, "LO", planter.strings.short("OriginalAttributes>PatientID"))
+    original.ModifiedAttributesSequence = Items([before])
+    planter.put(original, 0x04000564, "LO", planter.strings.text("SourceOfPreviousValues"))
+    planter.put(original, 0x04000563, "LO", planter.strings.text("ModifyingSystem"))
+    planter.put(hand, 0x00080080, "LO", planter.strings.text("ContributingEquipment>InstitutionName"))
+    planter.put(hand, 0x00081070, "PN", planter.strings.person("ContributingEquipment>OperatorsName"))
+    planter.put(hand, 0x0018A003, "ST", planter.strings.text("ContributionDescription"))
+    for keyword, item in (
+        ("DigitalSignaturesSequence", signature),
+        ("MACParametersSequence", mac),
+        ("OriginalAttributesSequence", original),
+        ("ContributingEquipmentSequence", hand),
+    ):
+        if keyword not in data:
+            data.add_new(Tag(keyword), "SQ", Items([item]))
+
+
+def _waves(planter: "Planter") -> None:
+    """Notes on curves, as an electrocardiograph writes them, in whatever object."""
+    note = Dataset()
+    planter.put(note, 0x00700006, "ST", planter.strings.text("waveform annotation"))
+    if "WaveformAnnotationSequence" not in planter.sample.data:
+        planter.sample.data.add_new(Tag("WaveformAnnotationSequence"), "SQ", Items([note]))
+
+
+def _base64(planter: "Planter") -> None:
+    planted = planter.strings.encoded("base64 in UT")
+    if 0x0040A160 not in planter.sample.data._dict:
+        planter.put(planter.sample.data, 0x0040A160, "UT", planted)
+
+
+def _serial(planter: "Planter") -> None:
+    for keyword in ("DeviceSerialNumber", "DetectorID", "PlateID", "CassetteID", "GantryID"):
+        tag = Tag(keyword)
+        planter.put(planter.sample.data, tag, dictionary_VR(tag), planter.strings.short(keyword))
+
+
+def _tail(planter: "Planter") -> None:
+    """Trailing padding, and bytes after the last element that follow no rule."""
+    padding, after = planter.strings.text("trailing padding"), planter.strings.text("bytes after the last element")
+    planter.planted.append(padding)
+    put(planter.sample.data, 0xFFFCFFFC, "OB", padding.text.encode("latin-1"))
+    if planter.number % 3 == 0:
+        planter.planted.append(after)
+        planter.layout.tail = after.text.encode("latin-1").ljust(80, b"\0")
+
+
+PLACES: tuple[Callable[["Planter"], None], ...] = (
+    _preamble,
+    _meta,
+    _group_lengths,
+    _person,
+    _in_present_sequences,
+    _deep,
+    _codes,
+    _private,
+    _unknown,
+    _overlays,
+    _icon,
+    _signatures,
+    _waves,
+    _base64,
+    _serial,
+    _tail,
+)
