@@ -89,6 +89,9 @@ def _engine() -> "RapidOCR":
             "Global.use_preprocess_img": False,
             "Global.use_vertical_padding": False,
             "Global.text_score": 0.0,
+            # Lower than the package's 0.3 and 0.5: what is no text is read, and dropped then.
+            "Det.thresh": 0.2,
+            "Det.box_thresh": 0.35,
             "Det.limit_type": "max",
             "Det.limit_side_len": 1 << 14,
             "Det.model_path": str(models / "PP-OCRv6_det_small.onnx"),

@@ -63,22 +63,25 @@ def _rgb(ybr: Levels) -> Levels:
     return np.stack((luma + 1.402 * red, luma - 0.344136 * blue - 0.714136 * red, luma + 1.772 * blue), axis=2)
 
 
-def tiles(values: Levels, *, close: bool, light: bool = True, dark: bool = True) -> Iterator[Tile]:
-    """The pictures in which to look for text that is lighter and darker than what is around it, one after the other."""
+def tiles(values: Levels, *, close: bool, light: bool = True, dark: bool = True, larger: float = 1.0) -> Iterator[Tile]:
+    """The pictures in which to look for text that is lighter and darker than what is around it, one after the other;
+    an image that is not shrunk is grown by ``larger``, or to where small ones are if that is more."""
     rows, columns = values.shape[:2]
     longest, shortest = max(rows, columns), min(rows, columns)
     scale = min(1.0, (_CLOSE if close else _SIDE) / longest)
     if scale < 1:
         yield from _cut(_resized(values, scale), scale, 1.0, light, dark)
     else:
-        yield from _cut(values, 1.0, max(1.0, min(_MOST, _SMALL / shortest, _TILE / longest)), light, dark)
+        grown = max(1.0, min(_MOST, _SMALL / shortest, _TILE / longest))
+        yield from _cut(values, 1.0, max(grown, larger), light, dark)
 
 
 def _cut(values: Levels, scale: float, grown: float, light: bool, dark: bool) -> Iterator[Tile]:
     """``values`` are the frame's by ``scale``; a tile is that by ``grown``."""
     rows, columns = values.shape[:2]
-    for top, bottom in _spans(rows):
-        for left, right in _spans(columns):
+    tile = max(2 * _SHARED, int(_TILE / grown))
+    for top, bottom in _spans(rows, tile):
+        for left, right in _spans(columns, tile):
             even = _even(values[top:bottom, left:right])
             picture = _coloured(even if grown == 1 else _resized(even, grown))
             for wanted, polarity in ((light, 255 - picture), (dark, picture)):
@@ -86,9 +89,9 @@ def _cut(values: Levels, scale: float, grown: float, light: bool, dark: bool) ->
                     yield Tile(polarity, round(left / scale), round(top / scale), scale * grown)
 
 
-def _spans(length: int) -> list[tuple[int, int]]:
+def _spans(length: int, tile: int) -> list[tuple[int, int]]:
     """From where to where each tile goes; all are of one length and share :data:`_SHARED` pixels or more."""
-    count = max(1, -(-(length - _SHARED) // (_TILE - _SHARED)))
+    count = max(1, -(-(length - _SHARED) // (tile - _SHARED)))
     size = min(length, -(-(length + (count - 1) * _SHARED) // count))
     step = (length - size) / max(1, count - 1)
     return [(round(index * step), round(index * step) + size) for index in range(count)]
