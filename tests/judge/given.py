@@ -47,7 +47,7 @@ def read(path: Path, name: str) -> Sample | None:
         warnings.simplefilter("ignore")
         try:
             data = pydicom.dcmread(path)
-            _ = data.file_meta.TransferSyntaxUID
+            _ = data.file_meta.TransferSyntaxUID.is_encapsulated  # raises over what is no transfer syntax
             for _ in data.iterall():
                 pass  # every value is read now, so that a broken one shows here
             label = data.SOPClassUID.name
