@@ -27,7 +27,7 @@ LAID: dict[str, tuple[bytes, str, str]] = {
     "rapport/IM1": (
         altered(image(TRIBOULOT, 2, study=2), SOPClassUID="1.2.840.10008.5.1.4.1.1.104.1"),
         "quarantined",
-        "DICOM-SOP-CLASS-NOT-COVERED",
+        "DICOM-DOCUMENT",
     ),
     "vide.dcm": (b"", "quarantined", "FILE-EMPTY"),
     "inconnu.bin": (bytes(range(256)), "quarantined", "FILE-TYPE-UNKNOWN"),

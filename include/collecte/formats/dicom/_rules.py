@@ -127,7 +127,7 @@ class Rules:
             return Action.REMOVE, "text is written in UTF-8"
         if tag in self._ruled:
             return self._challenged(self._ruled[tag], vr, kind), "challenge"
-        if tag in (ours := by_tag("ours")):
+        if tag in (ours := by_tag("ours")) and not (ours[tag]["action"] == "absent" and self._opted(tag)):
             return self._ours(tag, ours[tag]["action"], kind), f"Collecte: {ours[tag]['why']}"
         if tag in (table := by_tag("e1_1_2026c")):
             return self._profiled(table[tag], vr, kind)
@@ -157,9 +157,16 @@ class Rules:
             return Action.AGE if by_tag("e1_1_2026c")[tag]["patient"] and "patient" in self._columns else Action.REMOVE
         if action == "remove":
             return _resolve("X", kind)
+        if action == "absent":
+            return Action.REMOVE
         return {"subject": Action.SUBJECT, "reference": Action.REFERENCE, "uids": Action.ITEMS, "dummy": Action.DUMMY}[
             action
         ]
+
+    def _opted(self, tag: int) -> bool:
+        """Whether an option of the challenge says anything about an attribute of table E.1-1."""
+        row = by_tag("e1_1_2026c").get(tag, {})
+        return any(row.get(column) for column in self._columns)
 
     def _profiled(self, row: dict[str, str], vr: str, kind: str) -> tuple[Action, str]:
         said = {row[column]: column for column in reversed(self._columns) if row[column]}
