@@ -1,9 +1,7 @@
 """How the frames of a file are laid out: its header read by pydicom, whose complaints stop here."""
 
-import logging
 import struct
 import tempfile
-import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +10,8 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
+
+from collecte.silence import silenced
 
 Frame = npt.NDArray[np.generic]
 
@@ -111,24 +111,10 @@ class Layout:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Within it, warnings are dropped and pydicom's logger says nothing: both repeat values of the file."""
-    logger = logging.getLogger("pydicom")
-    was_disabled = logger.disabled
-    logger.disabled = True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.disabled = was_disabled
-
-
-@contextmanager
 def undecodable() -> Iterator[None]:
     """Within it, whatever a library raises over a file becomes :class:`Undecodable`, without the library's words."""
     try:
-        with quiet():
+        with silenced():
             yield
     except BROKEN:
         raise Undecodable("The pixel data cannot be decoded.") from None

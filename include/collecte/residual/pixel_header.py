@@ -1,16 +1,14 @@
 """What the header of an output says of its pixels: the device, what kind of image it is, its palette."""
 
-import logging
 import struct
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from collecte.silence import silenced
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -67,7 +65,7 @@ def header_of(path: Path) -> Header:
     from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
-    with _quiet():
+    with silenced():
         try:
             dataset = dcmread(path, stop_before_pixels=True, specific_tags=list(_KEYWORDS), force=True)
             return _header(dataset)
@@ -120,17 +118,3 @@ def _palette(dataset: "Dataset") -> npt.NDArray[np.float32] | None:
         return np.asarray(apply_color_lut(every, dataset)[0, :, :3], np.float32)
     except _BROKEN:
         return None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Within it, warnings are dropped and pydicom's logger says nothing: both repeat values of the file."""
-    logger = logging.getLogger("pydicom")
-    was_disabled = logger.disabled
-    logger.disabled = True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.disabled = was_disabled

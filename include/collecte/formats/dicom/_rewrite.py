@@ -4,6 +4,7 @@ What becomes of an element depends on its place, its bytes and whom the file is 
 of one series are much alike, so a :class:`Plan` remembers what became of the elements that it has met.
 """
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,13 +20,13 @@ from collecte.formats.dicom._codes import (
     clean_code,
     coded_item,
 )
-from collecte.formats.dicom._elements import UNREAD, Element, Encoding, Item, items_of, write_element, write_item
+from collecte.formats.dicom._elements import Element, Encoding, Item, items_of, write_element, write_item
 from collecte.formats.dicom._private import PrivateRule, creators, rule_of
 from collecte.formats.dicom._rules import TEXT_VRS, TOP, Action, Decision, Rules
 from collecte.formats.dicom._tables import by_tag
 from collecte.formats.dicom._text import reading
 from collecte.formats.dicom._values import BINARY_SIZES, BULK_VRS, capped_age, checker, dummy, shifted
-from collecte.formats.dicom._words import cleaned, folded, is_term
+from collecte.formats.dicom._words import cleaned, is_term
 from collecte.pseudonym import Pseudonymiser
 
 #: Roots of UIDs that are the same in every hospital: the standard's own, and HL7's registry of coding schemes.
@@ -168,8 +169,14 @@ def _kept(passage: Passage, element: Element, decision: Decision, encoding: Enco
 
 def _encoded(plan: Plan, raw: bytes, *, is_name: bool) -> bytes:
     """Text as the output declares it: UTF-8 where the source names its character set, else ASCII."""
-    text = reading(raw, plan.declared, is_name=is_name)
-    return text.encode("utf-8") if plan.declared else folded(text).encode("ascii", "ignore")
+    return _written(plan, reading(raw, plan.declared, is_name=is_name))
+
+
+def _written(plan: Plan, text: str) -> bytes:
+    """Text in the output's character set; letters lose their accents where that is ASCII."""
+    if plan.declared:
+        return text.encode("utf-8")
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore")
 
 
 def _may_be_meant(given: str, wanted: str, encoding: Encoding) -> bool:
@@ -221,15 +228,7 @@ def _words(plan: Plan, raw: bytes, vr: str) -> bytes | None:
     values = [cleaned(value) for value in reading(bare, plan.declared).split("\\")]
     if not any(values):
         return None
-    text = "\\".join(values)
-    return text.encode("utf-8") if plan.declared else folded_ascii(text)
-
-
-def folded_ascii(text: str) -> bytes:
-    """Text in ASCII, for a file that names no character set."""
-    import unicodedata
-
-    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore")
+    return _written(plan, "\\".join(values))
 
 
 def _terms(raw: bytes) -> bytes | None:
@@ -380,6 +379,3 @@ def header(passage: Passage, elements: Iterable[Element], encoding: Encoding, st
     """The whole data set before the pixels."""
     written = rewrite(passage, elements, TOP, encoding) | dict(stamped)
     return b"".join(written[tag] for tag in sorted(written))
-
-
-__all__ = ["PUBLIC_ROOTS", "UNREAD", "Passage", "Plan", "apply", "header", "replaced_uids", "rewrite"]

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from pydicom.charset import convert_encodings, decode_bytes, python_encoding
 
-from collecte.formats.dicom._wall import silenced
+from collecte.silence import silenced
 
 _TEXT_DELIMITERS = {0x0D, 0x0A, 0x09, 0x0C}
 _NAME_DELIMITERS = {0x5E, 0x3D}

@@ -1,15 +1,6 @@
-"""The wall around pydicom: it puts offending values into its warnings and its log, so neither leaves a call made here.
+"""What is wrong with a file travels inside this package as a :class:`Refusal`, and becomes a finding at its edge."""
 
-pydicom is asked for its dictionaries and for the decoding of text; elements are read and written by this package, which
-refuses what breaks the encoding rules. What is wrong with a file travels inside this package as a :class:`Refusal`,
-and becomes a finding at the package's edge.
-"""
-
-import logging
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from collecte.findings import Finding
 
@@ -33,17 +24,3 @@ def standard_uid(uid: str) -> str:
 def unreadable() -> Refusal:
     """The refusal of a file that breaks the encoding rules of PS3.5."""
     return Refusal("DICOM-UNREADABLE")
-
-
-@contextmanager
-def silenced() -> Iterator[None]:
-    """Within it, warnings are dropped and pydicom's logger says nothing."""
-    logger = logging.getLogger("pydicom")
-    was_disabled = logger.disabled
-    logger.disabled = True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.disabled = was_disabled
