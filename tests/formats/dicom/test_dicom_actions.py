@@ -95,6 +95,27 @@ def test_uid_of_a_public_frame_of_reference_or_coding_scheme_stays(make: Maker) 
     ).dataset
     assert safe.FrameOfReferenceUID == "1.2.840.10008.1.4.1.1"
     assert safe.CodingSchemeIdentificationSequence[0].CodingSchemeUID == "2.16.840.1.113883.6.96"
+    assert safe.CodingSchemeIdentificationSequence[0].CodingSchemeDesignator == "SCT"
+
+
+def test_a_coding_scheme_of_a_hospital_is_not_named(make: Maker) -> None:
+    """An item is nothing without its designator (PS3.3, C.12.1.1.7), and a hospital's own says who it is."""
+    schemes = Dataset(), Dataset(), Dataset()
+    for scheme, name in zip(schemes, ("99KERBRAT", "DCM", None), strict=True):
+        scheme.CodingSchemeUID = "1.2.840.10008.2.16.4"
+        if name:
+            scheme.CodingSchemeDesignator = name
+    safe = make(slice_of(CodingSchemeIdentificationSequence=list(schemes))).dataset
+    assert [item.CodingSchemeDesignator for item in safe.CodingSchemeIdentificationSequence] == ["DCM"]
+    assert (
+        "CodingSchemeIdentificationSequence"
+        not in make(slice_of(CodingSchemeIdentificationSequence=[schemes[0]])).dataset
+    )
+
+
+def test_a_rescale_type_that_is_no_term_is_unspecified(make: Maker) -> None:
+    assert make(slice_of(RescaleType="Kerbrat")).dataset.RescaleType == "US"
+    assert make(slice_of(RescaleType="HU")).dataset.RescaleType == "HU"
 
 
 def test_date_shifted_by_the_days_of_its_subject_at_every_depth(make: Maker) -> None:

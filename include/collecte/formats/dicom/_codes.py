@@ -36,6 +36,11 @@ def clean_code(value: str, scheme: str) -> tuple[str, str, str] | None:
     return value, scheme, _meanings().get(("SCT", mapped), value)
 
 
+def is_public_scheme(designator: str) -> bool:
+    """Whether a Coding Scheme Designator is that of a public scheme."""
+    return designator in _syntaxes()
+
+
 def coded_item(
     value: str,
     scheme: str,

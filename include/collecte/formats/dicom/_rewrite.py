@@ -22,10 +22,10 @@ from collecte.formats.dicom._codes import (
 )
 from collecte.formats.dicom._elements import Element, Encoding, Item, items_of, write_element, write_item
 from collecte.formats.dicom._private import PrivateRule, creators, rule_of
-from collecte.formats.dicom._rules import TEXT_VRS, TOP, Action, Decision, Rules
+from collecte.formats.dicom._rules import CODING_SCHEMES, TEXT_VRS, TOP, Action, Decision, Rules
 from collecte.formats.dicom._tables import by_tag
 from collecte.formats.dicom._text import reading
-from collecte.formats.dicom._values import BINARY_SIZES, BULK_VRS, capped_age, checker, dummy, shifted
+from collecte.formats.dicom._values import BINARY_SIZES, BULK_VRS, capped_age, checker, shifted
 from collecte.formats.dicom._words import cleaned, is_term
 from collecte.pseudonym import Pseudonymiser
 
@@ -257,7 +257,7 @@ def _fallback(passage: Passage, tag: int, decision: Decision, action: Action) ->
         return write_element(tag, "SQ", content, encoding)
     if action is Action.EMPTY:
         return write_element(tag, decision.vr, b"", encoding)
-    value = passage.plan.pseudonyms.uid("").encode("ascii") if decision.vr == "UI" else dummy(decision.vr)
+    value = passage.plan.pseudonyms.uid("").encode("ascii") if decision.vr == "UI" else decision.dummy
     return write_element(tag, decision.vr, value, encoding)
 
 
@@ -302,6 +302,8 @@ def _sequence(passage: Passage, element: Element, decision: Decision, encoding: 
 
 def _item(passage: Passage, item: Item, place: int) -> bytes | None:
     written = rewrite(passage, item.elements, place, item.encoding)
+    if place == CODING_SCHEMES and CODE_SCHEME not in written:
+        return None
     found = {element.tag: element for element in item.elements}
     coded = next((tag for tag in CODE_VALUES if tag in found), None)
     if coded is None:

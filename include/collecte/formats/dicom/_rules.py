@@ -14,11 +14,11 @@ from functools import cache, lru_cache
 from pydicom.datadict import keyword_for_tag
 
 from collecte.challenge import AttributeRule, DicomOption
-from collecte.formats.dicom._codes import CODED
+from collecte.formats.dicom._codes import CODE_SCHEME, CODED, is_public_scheme
 from collecte.formats.dicom._elements import vr_of
 from collecte.formats.dicom._private import PrivateRules, private_rules
 from collecte.formats.dicom._tables import SopClass, by_tag, rows
-from collecte.formats.dicom._values import checker
+from collecte.formats.dicom._values import checker, dummy
 
 #: The place of an attribute that stands in no sequence; else the place is the tag of the sequence.
 TOP = 0
@@ -41,6 +41,10 @@ _OPTIONS = {column: option for option, column in COLUMNS.items()}
 TEXT_VRS = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))
 _DATE_VRS = ("DA", "DT")
 _CHARACTER_SET = 0x00080005
+#: Names the coding schemes of an object (PS3.3, C.12.1.1.7): an item is nothing without its designator.
+CODING_SCHEMES = 0x00080110
+#: Dummies that say more than that something was removed: of Rescale Type, "unspecified" (PS3.3, C.11.1.1.2).
+_DUMMIES = {0x00281054: b"US"}
 
 
 class Action(Enum):
@@ -64,7 +68,7 @@ class Action(Enum):
 class Decision:
     """``rule``: where it comes from, for whoever asks. ``vr``: what the dictionary says; ``vrs``: what may stand in the
     file; ``check``: whether a kept value fits; ``otherwise``: what to do where it does not, or where no item of a
-    sequence may stay; ``value``: what stands in for it.
+    sequence may stay; ``dummy``: what says nothing in its place; ``value``: what the challenge puts there.
     """
 
     action: Action
@@ -73,6 +77,7 @@ class Decision:
     vrs: frozenset[str]
     check: Callable[[bytes], bool] | None
     otherwise: Action
+    dummy: bytes
     value: str | None = None
 
 
@@ -113,10 +118,14 @@ class Rules:
         kind = attribute_type(self.sop_class.iod, place, tag)
         vrs = vr.split(" or ")
         first = "OW" if "OW" in vrs else vrs[0]
+        meant, stand_in = frozenset((*vrs, "")), _DUMMIES.get(tag) or dummy(first)
+        if (place, tag) == (CODING_SCHEMES, CODE_SCHEME):
+            rule = "PS3.16, 8: a public coding scheme"
+            return Decision(Action.KEEP, rule, first, meant, _names_a_scheme, Action.REMOVE, stand_in)
         action, rule = self._action(tag, first, kind)
         value = self._ruled[tag].value if tag in self._ruled else None
         check = checker(first, tag) if action in (Action.KEEP, Action.REPLACE) else None
-        return Decision(action, rule, first, frozenset((*vrs, "")), check, _resolve("X/Z/D", kind), value)
+        return Decision(action, rule, first, meant, check, _resolve("X/Z/D", kind), stand_in, value)
 
     def _action(self, tag: int, vr: str, kind: str) -> tuple[Action, str]:
         if tag >> 16 & 1 or not vr:
@@ -207,6 +216,10 @@ class Rules:
 def rules_for(options: tuple[DicomOption, ...], attributes: tuple[AttributeRule, ...], sop_class: SopClass) -> Rules:
     """The rules of one SOP class under the challenge's options and its own rules."""
     return Rules(options, attributes, sop_class)
+
+
+def _names_a_scheme(raw: bytes) -> bool:
+    return is_public_scheme(raw.strip(b"\0 ").decode("latin-1"))
 
 
 def _resolve(letters: str, kind: str) -> Action:

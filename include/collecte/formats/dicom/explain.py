@@ -11,13 +11,13 @@ from pydicom.datadict import keyword_for_tag
 from collecte.challenge import DicomRules
 from collecte.findings import Finding
 from collecte.formats import Context
-from collecte.formats.dicom._codes import CODE_MEANING, CODE_SCHEME, CODE_VALUES, CODED, clean_code
+from collecte.formats.dicom._codes import CODE_MEANING, CODE_SCHEME, CODE_VALUES, CODED, clean_code, is_public_scheme
 from collecte.formats.dicom._elements import Element, Encoding, Item, items_of, vr_of
 from collecte.formats.dicom._judge import SOP_CLASS_UID, identity, look_of, refusals, rules_of
 from collecte.formats.dicom._part10 import Dicom, opened_dicom
 from collecte.formats.dicom._private import PrivateRule, creators, rule_of
 from collecte.formats.dicom._rewrite import Done, Passage, apply, private_element
-from collecte.formats.dicom._rules import COLUMNS, TOP, Action, Decision
+from collecte.formats.dicom._rules import CODING_SCHEMES, COLUMNS, TOP, Action, Decision
 from collecte.formats.dicom._stamps import _METHODS as METHODS
 from collecte.formats.dicom._tables import rows
 from collecte.formats.dicom._text import reading
@@ -208,7 +208,7 @@ def _sequence(
     """A sequence whose items are cleaned, and what becomes of each."""
     done = apply(passage, element, decision, encoding)
     items = items_of(passage.data, element, encoding)
-    if done.written is None or not any(_stays(passage, item) for item in items or ()):
+    if done.written is None or not any(_stays(passage, item, element.tag) for item in items or ()):
         outcome = "removed" if done.written is None else "emptied"
         if items == ():
             outcome = "kept"
@@ -219,18 +219,21 @@ def _sequence(
         return
     yield _explained(passage, element, depth, "items below", decision.rule)
     for number, item in enumerate(items or (), 1):
-        if not _stays(passage, item):
+        if not _stays(passage, item, element.tag):
             yield Explained(depth + 1, 0, "", f"item {number}", "", "removed", _LEFT_OUT)
             continue
         if len(items or ()) > 1:
             yield Explained(depth + 1, 0, "", f"item {number}", "", "", "")
         for one in _told(passage, item.elements, element.tag, item.encoding, depth + 1):
-            yield _coded(one) if one.depth == depth + 1 and one.tag in CODED else one
+            coded = one.depth == depth + 1 and one.tag in CODED and element.tag != CODING_SCHEMES
+            yield _coded(one) if coded else one
 
 
-def _stays(passage: Passage, item: Item) -> bool:
-    """Whether an item stays: one that is a coded entry does where its code may be told."""
+def _stays(passage: Passage, item: Item, place: int) -> bool:
+    """Whether an item stays: one that is a coded entry, or names a coding scheme, does where that may be told."""
     texts = {e.tag: passage.value(e).strip(_PADDING).decode("latin-1") for e in item.elements if e.tag in CODED}
+    if place == CODING_SCHEMES:
+        return is_public_scheme(texts.get(CODE_SCHEME, ""))
     code = next((texts[tag] for tag in CODE_VALUES if tag in texts), None)
     if code is None:
         return CODE_MEANING not in texts
