@@ -1,7 +1,7 @@
 """``python -m benchmarks [NAME]``: every benchmark, or one, as one table of ratios, kept in ``.bench/results.json``.
 
 A benchmark is a module of this folder with ``run() -> list of rows`` (:class:`benchmarks._measure.Row`). Ends with 1
-where a goal is missed.
+where a goal is missed, and names it; what could not be measured is named too.
 """
 
 import argparse
@@ -35,10 +35,18 @@ def main() -> int:
     only = parser.parse_args().only
     rows = list(_run([only] if only else names()))
     RESULTS.parent.mkdir(exist_ok=True)
-    kept = [{"name": row.name, "ratio": round(row.ratio, 3), "goal": row.goal} for row in rows]
+    kept = [{"name": row.name, "ratio": row.ratio and round(row.ratio, 3), "goal": row.goal} for row in rows]
     RESULTS.write_text(json.dumps(kept, indent=2), "utf-8")
     Console(width=None if sys.stdout.isatty() else 140).print(_table(rows))
-    return 1 if any(row.missed for row in rows) else 0
+    return _told(rows)
+
+
+def _told(rows: list[Row]) -> int:
+    """Say which goals were missed and what was not measured; the exit code."""
+    missed = [f"missed: {row.name}: {row.ratio:.3f}, the goal is {row.goal:g}" for row in rows if row.missed]
+    unmeasured = [f"not measured: {row.name}: {row.peer}" for row in rows if row.ratio is None]
+    print(*missed, *unmeasured, f"{len(missed)} of {sum(row.goal is not None for row in rows)} goals missed", sep="\n")
+    return 1 if missed else 0
 
 
 def _run(chosen: list[str]) -> Iterator[Row]:
@@ -53,7 +61,8 @@ def _table(rows: list[Row]) -> Table:
     for row in rows:
         colour = "[red]" if row.missed else ""
         goal = "-" if row.goal is None else f"≤ {row.goal:g}"
-        table.add_row(row.name, row.ours, row.peer, f"{colour}{row.ratio:.2f}", goal)
+        ratio = "-" if row.ratio is None else f"{colour}{row.ratio:.2f}"
+        table.add_row(row.name, row.ours, row.peer, ratio, goal)
     return table
 
 

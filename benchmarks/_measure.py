@@ -8,19 +8,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. ``ratio`` is ours to the peer's, smaller being better; ``goal`` the ratio that we want to
-    stay at or under, None where there is none; ``ours`` and ``peer`` say what was measured, in words with a unit.
+    """One line of the table. ``ratio`` is ours to the peer's, smaller being better, None where it was not measured;
+    ``goal`` the ratio that we want to stay at or under, None where there is none; ``ours`` and ``peer`` say what was
+    measured, in words with a unit, or why nothing was.
     """
 
     name: str
-    ratio: float
+    ratio: float | None
     goal: float | None
     ours: str
     peer: str
 
     @property
     def missed(self) -> bool:
-        return self.goal is not None and self.ratio > self.goal
+        return self.ratio is not None and self.goal is not None and self.ratio > self.goal
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -30,20 +31,33 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def medians(works: Mapping[str, Callable[[int], object]], runs: int = 3) -> dict[str, float]:
+def medians(
+    works: Mapping[str, Callable[[int], object]],
+    runs: int = 3,
+    before: Callable[[int], object] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
     """The median of seconds of each work, all of them in turns, so that what else the machine does meets each alike.
 
-    A work is given the number of its turn, from 0.
+    A work is given the number of its turn, from 0. ``before`` is done ahead of each, and not timed. ``clock``: that of
+    the wall, or ``time.process_time`` for works of one process that wait for nothing, on a machine that others use.
     """
     taken: dict[str, list[float]] = {name: [] for name in works}
     for turn in range(runs):
         for name, work in works.items():
-            start = time.perf_counter()
+            if before is not None:
+                before(turn)
+            start = clock()
             work(turn)
-            taken[name].append(time.perf_counter() - start)
+            taken[name].append(clock() - start)
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
 def against(name: str, ours: float, theirs: float, peer: str, goal: float | None = None) -> Row:
     """The row of two times in seconds."""
     return Row(name, ours / theirs, goal, f"{ours:.2f} s", f"{theirs:.2f} s, {peer}")
+
+
+def not_measured(name: str, why: str, goal: float | None = None) -> Row:
+    """The row of what this machine cannot measure."""
+    return Row(name, None, goal, "not measured", why)
