@@ -1,72 +1,19 @@
-"""What both questions need to know of a file before they answer: may it pass, and who is it about?"""
-
-from dataclasses import dataclass
+"""What both questions need to know of a file before they answer: may it pass? Who it is about says ``_identity``."""
 
 from collecte.challenge import DicomRules
-from collecte.errors import Bug
 from collecte.findings import Finding
-from collecte.formats import Context
+from collecte.formats.dicom._identity import MODALITY, SOP_CLASS_UID, Identity, identity, rules_of
 from collecte.formats.dicom._part10 import Dicom
 from collecte.formats.dicom._tables import refused_classes, sop_classes
-from collecte.formats.dicom._text import charsets, readings
 from collecte.formats.dicom._wall import standard_uid
-from collecte.records import Look, PatientRef
+from collecte.records import Look
 
-SPECIFIC_CHARACTER_SET = 0x00080005
-SOP_CLASS_UID, SOP_INSTANCE_UID, SERIES_UID = 0x00080016, 0x00080018, 0x0020000E
-PATIENT_NAME, PATIENT_ID, ISSUER_OF_PATIENT_ID = 0x00100010, 0x00100020, 0x00100021
-_BURNED_IN_ANNOTATION, _MODALITY, _BODY_PART = 0x00280301, 0x00080060, 0x00180015
+__all__ = ("SOP_CLASS_UID", "identity", "look_of", "refusals", "rules_of")
+
+_BURNED_IN_ANNOTATION, _BODY_PART = 0x00280301, 0x00180015
 _MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 #: No group of a data set comes before 0008; that of a DICOMDIR does.
 _FIRST = 0x00080000
-_REQUIRED = {
-    SOP_CLASS_UID: "SOPClassUID",
-    SOP_INSTANCE_UID: "SOPInstanceUID",
-    SERIES_UID: "SeriesInstanceUID",
-}
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Whose object it is, and the output's name; the subject is None where the file names no patient."""
-
-    subject: str | None
-    series: str
-    instance: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.subject}/{self.series}/{self.instance}.dcm" if self.subject and self.instance else ""
-
-
-def rules_of(context: Context) -> DicomRules:
-    """The challenge's rules for this kind.
-
-    Raises:
-        Bug: the challenge does not collect it, so nobody may ask.
-    """
-    rules = context.challenge.kinds.dicom
-    if rules is None:
-        raise Bug(f"Challenge {context.challenge.id} has no rules for DICOM, yet a file was asked about.")
-    return rules
-
-
-def identity(dicom: Dicom, context: Context) -> Identity:
-    """Who, and under which name."""
-    declared = charsets(dicom.raw(SPECIFIC_CHARACTER_SET))
-    issuer = _declared(dicom.raw(ISSUER_OF_PATIENT_ID), declared)
-    patient = PatientRef(_declared(dicom.raw(PATIENT_ID), declared), issuer or None)
-    return Identity(
-        context.pseudonyms.subject(patient),
-        context.pseudonyms.uid(dicom.word(SERIES_UID)),
-        context.pseudonyms.uid(dicom.word(SOP_INSTANCE_UID)),
-    )
-
-
-def _declared(raw: bytes, declared: tuple[str, ...]) -> str:
-    """One reading, always the same of several."""
-    texts = readings(raw, declared)
-    return max(texts, key=lambda text: (sum(map(str.isalnum, text)), text), default="")
 
 
 def refusals(dicom: Dicom, who: Identity, rules: DicomRules) -> tuple[Finding, ...]:
@@ -74,9 +21,8 @@ def refusals(dicom: Dicom, who: Identity, rules: DicomRules) -> tuple[Finding, .
     sop_class = dicom.word(SOP_CLASS_UID)
     if sop_class == _MEDIA_STORAGE_DIRECTORY or next(iter(dicom.header.elements), _FIRST) < _FIRST:
         return (Finding("DICOM-DIRECTORY"),)
-    missing = [keyword for tag, keyword in _REQUIRED.items() if not dicom.word(tag)]
-    if missing:
-        return tuple(Finding("DICOM-INCOMPLETE", values={"attribute": keyword}) for keyword in missing)
+    if not sop_class:
+        return (Finding("DICOM-INCOMPLETE", values={"attribute": "SOPClassUID"}),)
     if sop_class not in sop_classes():
         return (_not_covered(sop_class),)
     found = []
@@ -110,9 +56,9 @@ _FACELESS = frozenset(
 
 def _may_show_a_face(dicom: Dicom) -> bool:
     """Whether a face may be recognised: a photograph, or a volume that is not said to be of another part."""
-    if dicom.word(_MODALITY) == _PHOTOGRAPH:
+    if dicom.word(MODALITY) == _PHOTOGRAPH:
         return True
-    return dicom.word(_MODALITY) in _VOLUMES and dicom.word(_BODY_PART).upper() not in _FACELESS
+    return dicom.word(MODALITY) in _VOLUMES and dicom.word(_BODY_PART).upper() not in _FACELESS
 
 
 def look_of(dicom: Dicom) -> Look:

@@ -1,8 +1,10 @@
 """Opens a DICOM file: preamble, file meta information, transfer syntax, header (PS3.10, clause 7)."""
 
-from collections.abc import Iterator
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from collecte.formats.dicom._elements import (
@@ -28,6 +30,9 @@ _OF_ENCODING = {
     EXPLICIT_BIG: "1.2.840.10008.1.2.2",
 }
 _META_TRANSFER_SYNTAX = 0x00020010
+#: MediaStorageSOPClassUID and MediaStorageSOPInstanceUID, and what the data set calls them (PS3.10, 7.1).
+_META_UIDS = {0x00020002: 0x00080016, 0x00020003: 0x00080018, _META_TRANSFER_SYNTAX: _META_TRANSFER_SYNTAX}
+_UID = re.compile(r"\d+(?:\.\d+){3,}")
 _MEDIA_STORAGE_DIRECTORY = b"1.2.840.10008.1.3.10"
 
 
@@ -36,9 +41,11 @@ class Dicom:
     """An open file: its header's bytes and elements; ``source`` goes on with the pixels. IDENTIFYING.
 
     ``output_encoding`` and ``transfer_syntax`` are those of the output: the source's own, or Explicit VR Little
-    Endian in place of deflated, so that whoever searches the output's bytes sees its text.
+    Endian in place of deflated, so that whoever searches the output's bytes sees its text. ``media``: SOP class and
+    instance as the file meta information has them, by the data set's tags.
     """
 
+    path: Path
     source: Source
     data: bytes
     header: Header
@@ -47,6 +54,7 @@ class Dicom:
     transfer_syntax: str
     fragments: bool
     whole: Whole | None = None
+    media: Mapping[int, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return "Dicom(…)"
@@ -57,8 +65,10 @@ class Dicom:
         return b"" if element is None else self.data[element.value : element.end]
 
     def word(self, tag: int) -> str:
-        """The first value of a UID, code or number in text; empty where there is none."""
-        return self.raw(tag).split(b"\\")[0].strip(b"\0 ").decode("latin-1")
+        """The first value of a UID, code or number in text; empty where there is none. SOP class and instance are those
+        of the file meta information where the data set does not say.
+        """
+        return self.raw(tag).split(b"\\")[0].strip(b"\0 ").decode("latin-1") or self.media.get(tag, "")
 
     def number(self, tag: int) -> int | None:
         """The first value of VR US."""
@@ -90,6 +100,15 @@ class Dicom:
         """SHA-256 (hex) of the file; the rest of it is read now. Empty where it was not opened for that."""
         return self.whole.sha256() if self.whole else ""
 
+    def digest(self) -> str:
+        """SHA-256 (hex) of the file, by a reading of its own: for what must be known before the pixels pass.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
 
 @contextmanager
 def opened_dicom(path: Path, *, hashed: bool = False) -> Iterator[Dicom]:
@@ -101,7 +120,8 @@ def opened_dicom(path: Path, *, hashed: bool = False) -> Iterator[Dicom]:
     """
     with opened(path, hashed=hashed) as (source, whole):
         start = _start(source.head)
-        uid, position = _meta(source, start)
+        meta, position = _meta(source, start)
+        uid = meta.get(_META_TRANSFER_SYNTAX, "")
         layout, fragments = _layout(uid)
         if layout == "deflated":
             source, position, uid = inflated(source, position), 0, EXPLICIT_LITTLE_UID
@@ -115,7 +135,8 @@ def opened_dicom(path: Path, *, hashed: bool = False) -> Iterator[Dicom]:
             if _MEDIA_STORAGE_DIRECTORY in source.head[start:position]:
                 raise Refusal("DICOM-DIRECTORY") from None
             raise
-        yield Dicom(source, source.head, header, encoding, output, uid, fragments, whole)
+        media = {tag: value for tag, value in meta.items() if _UID.fullmatch(value)}
+        yield Dicom(path, source, source.head, header, encoding, output, uid, fragments, whole, media)
 
 
 def _start(head: bytes) -> int:
@@ -125,22 +146,22 @@ def _start(head: bytes) -> int:
     return 4 if head[:4] == b"DICM" else 0
 
 
-def _meta(source: Source, position: int) -> tuple[str, int]:
-    """Transfer syntax UID (empty where none is given), and where the data set begins. The group's own length is not
+def _meta(source: Source, position: int) -> tuple[dict[int, str], int]:
+    """The UIDs of SOP class, instance and transfer syntax, and where the data set begins. The group's own length is not
     trusted: some devices leave it out, others count wrongly."""
-    head, uid = source.head, ""
+    head, uids = source.head, dict[int, str]()
     while head[position : position + 2] == b"\x02\x00":
         encoding = EXPLICIT_LITTLE if head[position + 4 : position + 6].isalpha() else IMPLICIT_LITTLE
         try:
             element = read_element(head, position, encoding)
         except Short:
             raise Refusal("DICOM-TRUNCATED") from None
-        if element.tag == _META_TRANSFER_SYNTAX:
-            uid = head[element.value : element.end].strip(b"\0 ").decode("latin-1")
+        if element.tag in _META_UIDS:
+            uids[_META_UIDS[element.tag]] = head[element.value : element.end].strip(b"\0 ").decode("latin-1")
         position = element.end
     if position >= len(head) and source.complete:
         raise Refusal("DICOM-TRUNCATED")
-    return uid, position
+    return uids, position
 
 
 def _layout(uid: str) -> tuple[str, bool]:

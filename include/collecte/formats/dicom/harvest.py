@@ -8,16 +8,8 @@ from collecte.findings import Finding
 from collecte.formats import Context
 from collecte.formats.dicom import _people
 from collecte.formats.dicom._elements import Element, vr_of
-from collecte.formats.dicom._judge import (
-    PATIENT_ID,
-    SERIES_UID,
-    SOP_INSTANCE_UID,
-    SPECIFIC_CHARACTER_SET,
-    Identity,
-    identity,
-    refusals,
-    rules_of,
-)
+from collecte.formats.dicom._identity import PATIENT_ID, SPECIFIC_CHARACTER_SET, Identity, identity, rules_of
+from collecte.formats.dicom._judge import refusals
 from collecte.formats.dicom._part10 import Dicom, opened_dicom
 from collecte.formats.dicom._tables import by_tag
 from collecte.formats.dicom._text import charsets, readings
@@ -65,6 +57,8 @@ def _harvested(dicom: Dicom, context: Context) -> Harvest:
     who = identity(dicom, context)
     met = list(_met(dicom, dicom.header.elements.values(), charsets(dicom.raw(SPECIFIC_CHARACTER_SET))))
     findings = refusals(dicom, who, rules)
+    if who.missing and not findings:
+        findings = (Finding("DICOM-UID-GIVEN", place=", ".join(who.missing), count=len(who.missing)),)
     if context.centre.agreement.received_as == "coded":
         findings += _incident(dicom, met)
     kept = frozenset(rules.options)
@@ -76,8 +70,8 @@ def _harvested(dicom: Dicom, context: Context) -> Harvest:
         name=who.name,
         subjects=(who.subject,) if who.subject else (),
         identifiers=frozenset(found),
-        object_key=dicom.word(SERIES_UID) or None,
-        logical_id=dicom.word(SOP_INSTANCE_UID) or None,
+        object_key=who.object_key or None,
+        logical_id=who.logical_id or None,
         findings=findings,
     )
 

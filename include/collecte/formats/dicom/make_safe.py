@@ -10,17 +10,16 @@ from collecte.challenge import DicomRules
 from collecte.errors import Bug
 from collecte.formats import Context
 from collecte.formats.dicom._elements import Encoding
-from collecte.formats.dicom._judge import (
+from collecte.formats.dicom._identity import (
     PATIENT_ID,
     PATIENT_NAME,
     SOP_CLASS_UID,
     SPECIFIC_CHARACTER_SET,
     Identity,
     identity,
-    look_of,
-    refusals,
     rules_of,
 )
+from collecte.formats.dicom._judge import look_of, refusals
 from collecte.formats.dicom._part10 import Dicom, opened_dicom
 from collecte.formats.dicom._pixels import splice
 from collecte.formats.dicom._rewrite import Passage, Plan, header
@@ -86,7 +85,7 @@ def _compose(dicom: Dicom, who: Identity, context: Context, sink: Sink) -> Count
     plan, stamped = plan_of(dicom, who, context)
     passage = Passage(plan, dicom.data)
     safe_header = header(passage, dicom.header.elements.values(), dicom.encoding, stamped)
-    sink(file_meta(sop_class.uid, who.instance, dicom.transfer_syntax) + safe_header)
+    sink(file_meta(sop_class.uid, who.says, dicom.transfer_syntax) + safe_header)
     if dicom.header.pixels is not None:
         splice(dicom, dicom.header.pixels, sink)
     return passage.counts
@@ -100,7 +99,7 @@ def plan_of(dicom: Dicom, who: Identity, context: Context) -> tuple[Plan, dict[i
     """
     if who.subject is None:
         raise Bug("A DICOM file without subject was let through.")
-    return _plan(
+    plan, stamped = _plan(
         rules_of(context),
         sop_classes()[dicom.word(SOP_CLASS_UID)],
         context.pseudonyms,
@@ -109,6 +108,7 @@ def plan_of(dicom: Dicom, who: Identity, context: Context) -> tuple[Plan, dict[i
         charsets(dicom.raw(SPECIFIC_CHARACTER_SET)),
         dicom.output_encoding,
     )
+    return plan, (stamped | who.stamps(dicom.output_encoding) if who.uids else stamped)
 
 
 @lru_cache(maxsize=8)  # the files of a series come one after the other

@@ -13,7 +13,7 @@ from pathlib import Path
 from collecte.findings import Finding
 from collecte.formats.dicom._codes import coded_item
 from collecte.formats.dicom._elements import Encoding, write_element, write_item
-from collecte.formats.dicom._judge import SOP_CLASS_UID, SOP_INSTANCE_UID
+from collecte.formats.dicom._identity import SOP_CLASS_UID, SOP_INSTANCE_UID
 from collecte.formats.dicom._mask_fragments import Tables, masked_fragments
 from collecte.formats.dicom._mask_native import masked_native
 from collecte.formats.dicom._paint import paint_of

@@ -13,7 +13,7 @@ from pathlib import Path
 from collecte.errors import NeedsPerson
 from collecte.formats import Rekeyer
 from collecte.formats.dicom._elements import Element, Encoding, items_of, vr_of, write_element, write_item
-from collecte.formats.dicom._judge import PATIENT_ID, PATIENT_NAME, SOP_CLASS_UID
+from collecte.formats.dicom._identity import PATIENT_ID, PATIENT_NAME, SOP_CLASS_UID, SOP_INSTANCE_UID
 from collecte.formats.dicom._part10 import Dicom, opened_dicom
 from collecte.formats.dicom._pixels import splice
 from collecte.formats.dicom._rewrite import PUBLIC_ROOTS
@@ -23,7 +23,6 @@ from collecte.formats.dicom._tables import by_tag
 from collecte.formats.dicom._wall import Refusal
 from collecte.records import Safe
 
-_SOP_INSTANCE_UID = 0x00080018
 #: PatientSex, PatientAge, PatientSize, PatientWeight.
 _CHARACTERISTICS = frozenset({0x00100040, 0x00101010, 0x00101020, 0x00101030})
 
@@ -63,7 +62,7 @@ def rekey(source: Path, target: Path, rekeyer: Rekeyer) -> Safe:
 def _compose(dicom: Dicom, rekeyer: Rekeyer, sink: Sink) -> Counter[str]:
     counts: Counter[str] = Counter()
     header = _rekeyed(dicom.data, dicom.header.elements.values(), dicom.encoding, rekeyer, counts)
-    instance = _uids(rekeyer, dicom.raw(_SOP_INSTANCE_UID)).decode("ascii")
+    instance = _uids(rekeyer, dicom.raw(SOP_INSTANCE_UID)).decode("ascii")
     sink(file_meta(dicom.word(SOP_CLASS_UID), instance, dicom.transfer_syntax) + header)
     if dicom.header.pixels is not None:
         splice(dicom, dicom.header.pixels, sink)
