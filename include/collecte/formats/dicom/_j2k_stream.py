@@ -35,7 +35,7 @@ def j2k(stream: Stream) -> Wait:
     """Codestreams or JP2 files, each from the beginning of a fragment; what follows one in its last fragment is
     blanked, and so is a fragment that begins none.
     """
-    known = Known(_main_header)
+    known = Known(_main_header, follows=_TILE_PART)
     while head := (yield from stream.peek(12)):
         if head[:2] == _START:
             yield from _codestream(stream, known)

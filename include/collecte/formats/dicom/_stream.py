@@ -151,15 +151,18 @@ class Stream:
 class Known:
     """Cleans the headers of images by a parser of them, and those that repeat the last one at once: the frames of a
     slide or a cine have the same tables.
+
+    ``follows``: what comes behind a header and ends it; empty where its own last bytes do.
     """
 
-    def __init__(self, parse: Callable[[Stream], Generator[None, None, bool]]) -> None:
-        self._parse = parse
+    def __init__(self, parse: Callable[[Stream], Generator[None, None, bool]], follows: bytes = b"") -> None:
+        self._parse, self._follows = parse, follows
         self._raw = self._clean = b""
 
     def clean(self, stream: Stream) -> Generator[None, None, bool]:
         """What the parser returns."""
-        if self._raw and (yield from stream.peek(len(self._raw))) == self._raw:
+        known = self._raw + self._follows
+        if self._raw and (yield from stream.peek(len(known))) == known:
             yield from stream.put(self._clean)
             return True
         ahead = yield from stream.peek(_HEADER_LIMIT)
