@@ -8,11 +8,11 @@ cannot follow raises :class:`Unreadable`, and the file is refused.
 import re
 import warnings
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from io import FileIO
+from io import SEEK_CUR, FileIO
 from pathlib import Path
 from struct import Struct
 from typing import NamedTuple
@@ -46,6 +46,15 @@ class Piece(NamedTuple):
     follows: bool = False
 
 
+class Known:
+    """Elements by their bytes, as the files of a series repeat them: ``clean`` ones are passed over, ``met`` is what
+    was not. Those alone whose text is read the same way whatever character set the file names.
+    """
+
+    def __init__(self, clean: Collection[bytes] = ()) -> None:
+        self.clean, self.met = clean, list[bytes]()
+
+
 class Unreadable(Exception):
     """The walker lost its way. Carries nothing of the file."""
 
@@ -60,6 +69,8 @@ _LONG_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN
 _VRS = _TEXT_VRS | _OPAQUE_VRS | _NUMERIC_VRS | {"SQ"}
 _WRITTEN_VRS = {vr.encode("ascii"): (vr, vr in _LONG_VRS) for vr in _VRS}
 _SHORT_VRS = {vr.encode("ascii"): (vr, Region.TEXT if vr in _TEXT_VRS else Region.NUMERIC) for vr in _VRS - _LONG_VRS}
+#: Heads of elements with and without VR, and lengths of 32 bits, by byte order.
+_STRUCTS = {order: tuple(Struct(order + form) for form in ("HH2sH", "HHL", "L")) for order in "<>"}
 #: Bytes of numbers in which no word fits that is looked for.
 _SHORTEST = 2
 _UNDEFINED = 0xFFFFFFFF
@@ -108,15 +119,19 @@ class _Source:
         return data
 
     def _long(self, start: bytes, count: int) -> bytes:
-        """``count`` bytes that begin with what is at hand; a long value is not copied into the buffer first."""
-        parts, missing = [start], count - len(start)
+        """``count`` bytes that begin with what is at hand. Of a file they are read once more from there, into one
+        stretch of memory: to put two together would cost more than to search them."""
         self.buffer, self.at = b"", 0
-        while missing and (more := self._more(missing)):
+        if self._inflater is None:
+            self._file.seek(-len(start), SEEK_CUR)
+            start = b""
+        parts, missing = [start] if start else [], count - len(start)
+        while missing and (more := self._more(missing, 0)):
             parts.append(more[:missing])
             self.buffer = more[missing:]
             missing -= len(parts[-1])
         self.position += count - missing
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def skip(self, at: int) -> None:
         """Go on at an offset of :attr:`buffer`, that was looked at."""
@@ -142,9 +157,9 @@ class _Source:
             raise Unreadable
         return rest
 
-    def _more(self, wanted: int) -> bytes:
+    def _more(self, wanted: int, ahead: int = _READ_AHEAD) -> bytes:
         if self._inflater is None:
-            return self._file.read(max(wanted, _READ_AHEAD))
+            return self._file.read(max(wanted, ahead))
         while not self._inflater.eof:
             packed = self._inflater.unconsumed_tail or self._packed or self._file.read(1 << 16)
             self._packed = b""
@@ -184,8 +199,9 @@ def _place(tag: int) -> str:
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
-def dicom_pieces(path: Path) -> Iterator[Piece]:
-    """The pieces of a DICOM file (PS3.10), in the file's order: preamble, meta, data set, what follows it.
+def dicom_pieces(path: Path, known: Known | None = None) -> Iterator[Piece]:
+    """The pieces of a DICOM file (PS3.10), in the file's order: preamble, meta, data set, what follows it; without the
+    elements that are known to be clean.
 
     Raises:
         Unreadable: it is no DICOM file that can be followed to its end.
@@ -197,7 +213,7 @@ def dicom_pieces(path: Path) -> Iterator[Piece]:
         syntax = yield from _meta(source)
         if syntax == _DEFLATED:
             source = source.inflated()
-        yield from _Walker(source, syntax).pieces()
+        yield from _Walker(source, syntax, known).pieces()
         if behind := source.behind():
             yield Piece(Region.BINARY, "trailing bytes", "", behind)
 
@@ -237,10 +253,11 @@ def _meta(source: _Source) -> Generator[Piece, None, str]:
 class _Walker:
     """A data set, element by element, on an explicit stack (no recursion: depth is the file's choice)."""
 
-    def __init__(self, source: _Source, syntax: str) -> None:
+    def __init__(self, source: _Source, syntax: str, known: Known | None = None) -> None:
         self.source = source
         order = ">" if syntax == _BIG else "<"
-        self.explicit, self.implicit, self.long = (Struct(order + form) for form in ("HH2sH", "HHL", "L"))
+        self.known = known if known and order == "<" else Known()
+        self.explicit, self.implicit, self.long = _STRUCTS[order]
         self.stack = [_Frame(sequence=False, end=None, implicit=self._implicit(syntax), charset=())]
 
     def pieces(self) -> Iterator[Piece]:
@@ -276,19 +293,26 @@ class _Walker:
         buffer, at = source.buffer, source.at
         last = len(buffer) if frame.end is None else min(len(buffer), at + frame.end - source.position)
         found: list[Piece] = []
-        new, unpack, known = tuple.__new__, self.explicit.unpack_from, _SHORT_VRS
+        new, unpack, vrs = tuple.__new__, self.explicit.unpack_from, _SHORT_VRS
+        clean, met = self.known.clean, self.known.met
         while at + 8 <= last and not (frame.sequence or frame.implicit):
             group, number, code, length = unpack(buffer, at)
             stop, tag = at + 8 + length, group << 16 | number
-            if code not in known or not 0x00080005 < tag < 0x7FE00000 or stop > last:
+            if code not in vrs or not 0x00080005 < tag < 0x7FE00000 or stop > last:
                 break
-            vr, region = known[code]
-            data = buffer[at + 8 : stop]
+            raw = buffer[at:stop]
             at = stop
+            if raw in clean:
+                continue
+            vr, region = vrs[code]
+            data = raw[8:]
             if length > (_SHORTEST if region is Region.NUMERIC else 0):
                 found.append(new(Piece, (region, _place(tag), vr, data, False)))
-                if region is Region.TEXT and (decoded := _decoded(data, vr, frame.charset)):
-                    found.append(Piece(region, _place(tag), vr, decoded))
+                if region is Region.TEXT and not _plain(data):
+                    if decoded := _decoded(data, vr, frame.charset):
+                        found.append(Piece(region, _place(tag), vr, decoded))
+                    continue
+            met.append(raw)
         source.skip(at)
         return found
 
@@ -431,9 +455,14 @@ def _implicit_vr(tag: int) -> str:
     return vr if vr in _VRS else "OW"  # "US or SS", "OB or OW"
 
 
+def _plain(data: bytes) -> bool:
+    """Whether text is the same in every character set."""
+    return data.isascii() and b"\x1b" not in data
+
+
 def _decoded(data: bytes, vr: str, charset: tuple[str, ...]) -> bytes:
     """The text of a value as UTF-8, where its character set writes letters otherwise than Latin-1 and UTF-8 do."""
-    if (data.isascii() and b"\x1b" not in data) or vr not in _CODED_VRS or _PLAIN_CHARSETS.issuperset(charset):
+    if _plain(data) or vr not in _CODED_VRS or _PLAIN_CHARSETS.issuperset(charset):
         return b""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they quote the value

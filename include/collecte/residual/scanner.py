@@ -17,7 +17,7 @@ from collecte.residual.engine import Engine, compiled, stored
 from collecte.residual.folding import fold, wide_views
 from collecte.residual.judge import REACH, Context, counts
 from collecte.residual.patterns import PIXEL_LENGTH, Pattern, of_dates
-from collecte.residual.pieces import CHUNK_BYTES, Piece, Region, Unreadable, dicom_pieces, file_pieces, is_dicom
+from collecte.residual.pieces import CHUNK_BYTES, Known, Piece, Region, Unreadable, dicom_pieces, file_pieces, is_dicom
 from collecte.residual.text import Block, is_text, subjects_of, text_blocks
 from collecte.residual.words import Words
 
@@ -28,7 +28,7 @@ _OVERLAP, _MARGIN = 4096, 512
 _BULKY = 1 << 14
 #: Places that are named for each code; the others are counted in one more finding.
 _PLACES = 10
-#: Values that are remembered as clean, and the bytes of the longest of them.
+#: Elements that are remembered as clean, and the bytes of the longest of them.
 _REMEMBERED, _REMEMBERED_BYTES = 50_000, 512
 #: VRs that hold no free text: no address or telephone number of a form alone.
 _FORMAL = frozenset(("AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"))
@@ -122,7 +122,7 @@ class Scanner:
         self._dates = lru_cache(maxsize=64)(lambda born: compiled(of_dates(born)))
         self._opened: dict[str, Engine] = {}
         self._lock = Lock()
-        self._clean: tuple[_About | None, set[Piece]] = (None, set())
+        self._clean: tuple[_About | None, set[bytes]] = (None, set())
 
     def __repr__(self) -> str:
         return "Scanner(…)"
@@ -140,7 +140,7 @@ class Scanner:
         hits, own = _Hits(), frozenset(subjects)
         if is_dicom(path):
             try:
-                self._scan_pieces(dicom_pieces(path), self._about(own), hits)
+                self._scan_dicom(path, self._about(own), hits)
             except Unreadable:
                 return (*hits.findings(), Finding("RESIDUAL-UNREADABLE"))
         elif is_text(path):
@@ -152,27 +152,30 @@ class Scanner:
     def _about(self, subjects: frozenset[str]) -> _About:
         return _About(frozenset(date for subject in subjects for date in self._words.births(subject)), subjects)
 
-    def _scan_pieces(self, pieces: Iterable[Piece], about: _About, hits: _Hits) -> None:
+    def _scan_dicom(self, path: Path, about: _About, hits: _Hits) -> None:
         clean = self._clean_of(about)
-        for view in _views(pieces, clean):
-            pixel = view.pieces[0].region is Region.PIXEL
-            before = hits.total
-            self._search(about, view, hits, pixel=pixel)
-            if not pixel:
-                for piece in view.pieces:
-                    if b"\0" in piece.data:
-                        self._search_wide(piece, about, hits)
-            if len(view.pieces) > 1 and hits.total == before:
-                clean.update(piece for piece in view.pieces if len(piece.data) <= _REMEMBERED_BYTES)
+        known = Known(clean)
+        self._scan_pieces(dicom_pieces(path, known), about, hits)
+        if not hits.total:
+            clean.update(raw for raw in known.met if len(raw) <= _REMEMBERED_BYTES)
 
-    def _clean_of(self, about: _About) -> set[Piece]:
-        """The values in which nothing was found before: the files of a series repeat most of theirs, and what is found
-        in a value does not depend on those beside it."""
+    def _clean_of(self, about: _About) -> set[bytes]:
+        """The elements of files in which nothing was found: the files of a series repeat most of theirs, and what is
+        found in a value does not depend on those beside it."""
         known, clean = self._clean
         if known != about or len(clean) > _REMEMBERED:
             clean = set()
             self._clean = (about, clean)
         return clean
+
+    def _scan_pieces(self, pieces: Iterable[Piece], about: _About, hits: _Hits) -> None:
+        for view in _views(pieces):
+            pixel = view.pieces[0].region is Region.PIXEL
+            self._search(about, view, hits, pixel=pixel)
+            if not pixel:
+                for piece in view.pieces:
+                    if b"\0" in piece.data:
+                        self._search_wide(piece, about, hits)
 
     def _search_wide(self, piece: Piece, about: _About, hits: _Hits) -> None:
         """Look again at UTF-16 with combining accents and ligatures. What was found there is not counted twice."""
@@ -261,8 +264,8 @@ def compile_scanner(identifiers: Iterable[Identifier], folder: Path | None = Non
     return Scanner(Words(identifiers, folder and folder / "words.db"), folder)
 
 
-def _views(pieces: Iterable[Piece], clean: Collection[Piece] = ()) -> Iterator[_View]:
-    """Short pieces together but the clean ones, long values in views that overlap, pixels apart."""
+def _views(pieces: Iterable[Piece]) -> Iterator[_View]:
+    """Short pieces together, long values in views that overlap, pixels apart."""
     batch: list[Piece] = []
     size = 0
     overlap = b""
@@ -275,7 +278,7 @@ def _views(pieces: Iterable[Piece], clean: Collection[Piece] = ()) -> Iterator[_
             overlap = overlap if piece.follows else b""
             yield _long_view(piece, overlap, more)
             overlap = (overlap + piece.data)[-_OVERLAP:]
-        elif piece not in clean:
+        else:
             batch.append(piece)
             size += len(piece.data)
             if size >= CHUNK_BYTES:
