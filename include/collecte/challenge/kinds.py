@@ -129,7 +129,10 @@ class DicomRules(Model):
     profile: Literal["basic"] = Field(default="basic", description="Basic Application Confidentiality Profile (E.2).")
     options: tuple[DicomOption, ...] = Field(
         default=("retain_longitudinal_modified_dates", "retain_patient_characteristics"),
-        description="Options of PS3.15 E.3. With modified dates they are shifted per subject.",
+        description=(
+            "Options of PS3.15 E.3. With modified dates they are shifted per subject. clean_pixel_data needs "
+            "`text_in_pixels: {found: mask, share: 1}`."
+        ),
         examples=["[retain_longitudinal_modified_dates, retain_patient_characteristics]"],
     )
     attributes: tuple[AttributeRule, ...] = Field(
@@ -145,6 +148,13 @@ class DicomRules(Model):
     def _combination(self) -> "DicomRules":
         if {"retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"} <= set(self.options):
             raise wrong("keeps dates as they are and shifts them", "choose one of the two options", at="options")
+        looked = "text_in_pixels" in self.model_fields_set and self.text_in_pixels.share == 1
+        if "clean_pixel_data" in self.options and not (looked and self.text_in_pixels.found == "mask"):
+            raise wrong(  # PS3.15, E.3.1 speaks of whatever is burned in, in any image
+                "has clean_pixel_data, yet text is not looked for in every image and masked",
+                "add `text_in_pixels: {found: mask, share: 1}` beside it, or remove the option",
+                at="options",
+            )
         named = [(rule.attribute.casefold(), rule.creator) for rule in self.attributes]
         for index, name in enumerate(named):
             if name in named[:index]:

@@ -9,8 +9,10 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.uid import UID
 
 from collecte.challenge import AttributeRule
+from collecte.challenge.kinds import DicomRules
 from collecte.formats.dicom._rules import TOP, Action, Rules, attribute_type
 from collecte.formats.dicom._tables import by_tag, rows, sop_classes, transfer_syntaxes
+from tests.formats.dicom.builders import Maker, context, slice_of
 
 ALL = ("retain_longitudinal_modified_dates", "retain_patient_characteristics")
 SECOND_SOURCE = Path(__file__).parent / "second_source.csv"
@@ -152,6 +154,20 @@ def test_the_content_of_a_report_is_cleaned_by_its_option_alone() -> None:
 def test_the_challenges_own_rule_comes_first(rule: dict[str, str], action: Action) -> None:
     one = AttributeRule.model_validate(rule)
     assert rules((), "ct-image", one).decide(TOP, 0x0008103E).action is action
+
+
+@pytest.mark.parametrize("looked", [None, {}, {"found": "mask"}, {"share": 1}, {"found": "mask", "share": 0.5}])
+def test_clean_pixel_data_is_no_promise_without_a_look_at_every_image(looked: dict[str, object] | None) -> None:
+    given = {"options": ["clean_pixel_data"]} | ({} if looked is None else {"text_in_pixels": looked})
+    with pytest.raises(ValueError, match="text is not looked for in every image"):
+        DicomRules.model_validate(given)
+
+
+def test_clean_pixel_data_is_stamped_where_something_was_cleaned_alone(make: Maker) -> None:
+    """The mask stamps it into the images that it paints: tests/formats/dicom/test_dicom_mask.py."""
+    every = context(options=["clean_pixel_data"], text_in_pixels={"found": "mask", "share": 1})
+    copy = make(slice_of(), every).dataset
+    assert "113101" not in [item.CodeValue for item in copy.DeidentificationMethodCodeSequence]
 
 
 def test_an_attribute_stays_in_the_objects_that_need_it_alone() -> None:
