@@ -11,7 +11,7 @@ from collecte.records import Identifier, IdentifierKind
 from collecte.residual import Scanner, compile_scanner
 from tests.residual.builders import OTHER, SUBJECT, element, raw_file
 
-#: The second and third are harmless Latin-1 where a file does not name its character set, and the third in another one.
+#: The last two are harmless Latin-1 where a file does not name their character sets.
 _NAMES = ("Lefebvre", "Владимир", "Ιωάννης")
 _CHARSETS = (b"", b"ISO_IR 100", b"ISO_IR 144", b"ISO_IR 126")
 _VALUES = (
