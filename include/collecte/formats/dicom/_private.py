@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 from collecte.challenge import AttributeRule
 from collecte.formats.dicom._elements import Element
 from collecte.formats.dicom._tables import rows
+from collecte.formats.dicom._values import BINARY_SIZES, BULK_VRS
 
 #: Creator, folded; group; last byte of the element number.
 Key = tuple[str, int, int]
@@ -18,8 +19,8 @@ Key = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class PrivateRule:
-    """``how``: keep, csa, shift, uid, and of the challenge's rules replace, empty, hash. ``vr``: where the file gives
-    none; empty: the file must.
+    """``how``: keep, shift, uid, a way of :func:`written_anew`, and of the challenge's rules replace, empty, hash.
+    ``vr``: what the maker says; empty: the file must.
     """
 
     how: str
@@ -78,3 +79,33 @@ def rule_of(rules: PrivateRules, data: bytes, blocks: Mapping[int, Element], tag
         return None
     name = data[creator.value : creator.end].strip(b"\0 ").decode("latin-1")
     return rules.get((folded(name), tag >> 16, tag & 0xFF))
+
+
+#: VRs whose values are text, all of which are looked at as what the file says that they are.
+_TEXT = frozenset(("AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "SH", "ST", "TM", "UC", "UI", "UR", "UT"))
+
+
+def private_vr(given: str, rule: PrivateRule) -> str:
+    """The VR by which a private element is looked at; empty: it is not what its rule is about. ``given``: the file's,
+    which could call a text whatever it likes, bytes of no form above all.
+    """
+    if not rule.vr:
+        return "" if given == "UN" else given
+    if given in ("", "UN", rule.vr) or (given in BULK_VRS and rule.vr in BULK_VRS):
+        return rule.vr
+    if given in _TEXT and rule.vr in _TEXT:
+        return given
+    return given if given in BINARY_SIZES and rule.vr in BINARY_SIZES else ""
+
+
+def written_anew(how: str, raw: bytes) -> bytes | None:
+    """A maker's own block of what is known of it, as the rule says; None where it is nothing of the kind."""
+    from collecte.formats.dicom import _csa, _ge  # MR of two makers alone has them
+
+    return {
+        "csa": _csa.clean_csa,
+        "protocol": _ge.clean_protocol,
+        "flags": _ge.clean_user_data,
+        "b_value": _ge.clean_b_value,
+        "numbers": _ge.clean_numbers,
+    }[how](raw)

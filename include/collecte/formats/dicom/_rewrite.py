@@ -20,12 +20,13 @@ from collecte.formats.dicom._codes import (
     clean_code,
     coded_item,
 )
-from collecte.formats.dicom._elements import Element, Encoding, Item, items_of, write_element, write_item
-from collecte.formats.dicom._private import PrivateRule, creators, rule_of
+from collecte.formats.dicom._elements import UNREAD, Element, Encoding, Item, items_of, write_element, write_item
+from collecte.formats.dicom._private import PrivateRule, creators, private_vr, rule_of, written_anew
 from collecte.formats.dicom._rules import CODING_SCHEMES, TEXT_VRS, TOP, Action, Decision, Rules
 from collecte.formats.dicom._tables import by_tag
 from collecte.formats.dicom._text import reading
 from collecte.formats.dicom._values import BINARY_SIZES, BULK_VRS, capped_age, checker, shifted
+from collecte.formats.dicom._wall import Refusal
 from collecte.formats.dicom._words import cleaned, is_term
 from collecte.pseudonym import Pseudonymiser
 
@@ -44,6 +45,9 @@ class Done(NamedTuple):
 
 
 _GONE = Done(None, ((Action.REMOVE.value, 1),))
+#: A tag of which no dictionary says how many values it has.
+_ANY_PRIVATE = 0x00091000
+_PRIVATE_SEQUENCE = Decision(Action.ITEMS, "E.3.10", "SQ", frozenset(("SQ", "")), None, Action.REMOVE, b"")
 
 
 @dataclass
@@ -59,14 +63,14 @@ class Plan:
     declared: tuple[str, ...]
     encoding: Encoding
     shift: timedelta = field(init=False, repr=False)
-    _memory: dict[tuple[int, bool, bool], dict[bytes, Done]] = field(default_factory=dict, repr=False)
+    _memory: dict[tuple[int, bool, bool, bool], dict[bytes, Done]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.shift = self.pseudonyms.shift(self.subject)
 
-    def memory(self, place: int, encoding: Encoding) -> dict[bytes, Done]:
+    def memory(self, place: int, encoding: Encoding, *, within: bool) -> dict[bytes, Done]:
         """What became of the elements of a place, by their bytes in this encoding."""
-        known = self._memory.setdefault((place, encoding.explicit, encoding.little), {})
+        known = self._memory.setdefault((place, encoding.explicit, encoding.little, within), {})
         if len(known) > _MEMORY_ELEMENTS:
             known.clear()
         return known
@@ -74,11 +78,14 @@ class Plan:
 
 @dataclass
 class Passage:
-    """One data set on its way through a plan: its bytes, and what was done so far."""
+    """One data set on its way through a plan: its bytes, and what was done so far. ``within``: an item of a private
+    sequence, in which no other is kept, so that they cannot be nested without end.
+    """
 
     plan: Plan
     data: bytes = field(repr=False)
     counts: Counter[str] = field(default_factory=Counter)
+    within: bool = False
 
     def value(self, element: Element) -> bytes:
         return self.data[element.value : element.end]
@@ -97,7 +104,7 @@ def rewrite(passage: Passage, elements: Iterable[Element], place: int, encoding:
         Refusal: a sequence breaks the encoding rules.
     """
     plan, data = passage.plan, passage.data
-    known, memory = plan.rules.at(place), plan.memory(place, encoding)
+    known, memory = plan.rules.at(place), plan.memory(place, encoding, within=passage.within)
     written: dict[int, bytes] = {}
     tallies: list[tuple[tuple[str, int], ...]] = []
     private: list[Element] = []
@@ -129,7 +136,7 @@ def rewrite(passage: Passage, elements: Iterable[Element], place: int, encoding:
 
 def apply(passage: Passage, element: Element, decision: Decision, encoding: Encoding) -> Done:
     """What becomes of one public element."""
-    inner = Passage(passage.plan, passage.data)
+    inner = Passage(passage.plan, passage.data, within=passage.within)
     written = _applied(inner, element, decision, encoding)
     return Done(written, tuple(sorted(inner.counts.items())))
 
@@ -342,8 +349,10 @@ def _private(passage: Passage, elements: list[Element], encoding: Encoding) -> d
 def private_element(passage: Passage, element: Element, rule: PrivateRule, encoding: Encoding) -> bytes | None:
     """A private element that a rule names, as written; None where its value is not what the rule is about."""
     plan, raw = passage.plan, passage.value(element)
-    vr = element.vr if element.vr not in ("", "UN") else rule.vr
-    if not vr or element.items is not None or element.fragments or vr == "SQ":
+    vr = private_vr(element.vr, rule)
+    if vr == "SQ":
+        return _private_sequence(passage, element, encoding) if rule.how == "keep" else None
+    if not vr or element.items is not None or element.fragments:
         return None
     if not plan.encoding.little and element.vr == "UN":
         return None
@@ -351,12 +360,24 @@ def private_element(passage: Passage, element: Element, rule: PrivateRule, encod
     return None if value is None else write_element(element.tag, vr, value, plan.encoding)
 
 
+def _private_sequence(passage: Passage, element: Element, encoding: Encoding) -> bytes | None:
+    """A private sequence that a rule names, with what rules let through of its items; of one that cannot be read, and
+    of one inside another, nothing.
+    """
+    if passage.within or (element.vr == "UN" and not passage.plan.encoding.little):
+        return None
+    unread = element if element.items is not None else element._replace(items=UNREAD)
+    inner = Passage(passage.plan, passage.data, passage.counts, within=True)
+    try:
+        return _sequence(inner, unread, _PRIVATE_SEQUENCE, encoding)
+    except Refusal:
+        return None
+
+
 def _private_value(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes | None:
     match rule.how:
-        case "csa":
-            from collecte.formats.dicom._csa import clean_csa  # Siemens alone has it
-
-            return clean_csa(raw)
+        case "csa" | "protocol" | "flags" | "b_value" | "numbers":
+            return written_anew(rule.how, raw)
         case "shift":
             return shifted(raw, plan.shift)
         case "uid":
@@ -373,7 +394,7 @@ def _private_value(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes 
         return replaced_uids(plan.pseudonyms, raw)
     if vr == "CS" or vr in TEXT_VRS:
         return _encoded(plan, raw, is_name=False) if rule.rule == "challenge" else _words(plan, raw, vr)
-    check = checker(vr, 0)
+    check = checker(vr, _ANY_PRIVATE)
     return raw if check is None or check(raw) else None
 
 
