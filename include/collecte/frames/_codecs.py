@@ -12,6 +12,8 @@ from collecte.frames._layout import Frame, Layout
 
 UNCOMPRESSED, DEFLATED_FRAME, RLE = "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.8.1", "1.2.840.10008.1.2.5"
 JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
+#: Retired processes that old archives hold: spectral selection, and full progression. They are read, not written.
+PROGRESSIVE_JPEG = ("1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55")
 JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
 J2K = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93))
 HTJ2K = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203))
@@ -136,7 +138,7 @@ def _fitted(frame: "np.ndarray[Any, Any]", stream: Codestream, layout: Layout) -
 
 
 _CODECS: Mapping[str, Callable[[bytes, Layout], Frame]] = {
-    **dict.fromkeys(JPEG, _jpeg),
+    **dict.fromkeys(JPEG + PROGRESSIVE_JPEG, _jpeg),
     **dict.fromkeys(JPEG_LS, _jpeg_ls),
     **dict.fromkeys(J2K + HTJ2K, _j2k),
     RLE: _rle,

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import cv2
 import imagecodecs
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from collecte.frames import Undecodable, frames, image
 from tests.formats.dicom.builders import Maker, bundled, bundled_files, slice_of
 
 BASELINE, LOSSLESS, LS, J2K, HTJ2K = (f"1.2.840.10008.1.2.4.{number}" for number in (50, 70, 80, 90, 201))
+PROGRESSIVE = "1.2.840.10008.1.2.4.55"
 RLE, DEFLATED, UNCOMPRESSED = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.8.1", "1.2.840.10008.1.2.1.98"
 NAME = b"Delacroix^Eugene"
 GREY = np.random.default_rng(3).integers(0, 4096, (64, 48), dtype=np.uint16)
@@ -70,10 +72,15 @@ SAID = b"".join(
 )
 
 
-def planted_jpeg(frame: Any, **options: Any) -> bytes:
-    data = bytes(imagecodecs.jpeg8_encode(frame, **options))
+def planted_jpeg(frame: Any, encode: Any = imagecodecs.jpeg8_encode, **options: Any) -> bytes:
+    data = bytes(encode(frame, **options))
     scan = data.index(b"\xff\xda")
     return data[:2] + SAID + data[2:scan] + segment(0xFE, NAME) + data[scan:] + NAME
+
+
+def progressive(frame: Any) -> bytes:
+    """Several scans, with tables between them."""
+    return cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
 
 
 def planted_ls(frame: Any) -> bytes:
@@ -101,6 +108,7 @@ def planted_jp2(frame: Any) -> bytes:
 
 PLANTED: dict[str, tuple[str, bytes, Any]] = {
     "baseline": (BASELINE, planted_jpeg(COLOUR, level=90), imagecodecs.jpeg8_decode),
+    "progressive": (PROGRESSIVE, planted_jpeg(COLOUR, progressive), imagecodecs.jpeg8_decode),
     "lossless": (LOSSLESS, planted_jpeg(GREY, lossless=True, bitspersample=12), imagecodecs.jpeg8_decode),
     "jpeg-ls": (LS, planted_ls(GREY), imagecodecs.jpegls_decode),
     "jpeg 2000": (J2K, planted_j2k(GREY, codecformat="j2k", level=0), imagecodecs.jpeg2k_decode),
@@ -353,3 +361,16 @@ def test_every_compressed_file_of_pydicom_passes_with_the_same_pixels(make: Make
         return
     after = [frame for _, frame in frames(made.target)]
     assert all(np.array_equal(mine, theirs) for mine, theirs in zip(after, before, strict=True))
+
+
+def test_a_progressive_image_passes_cleaned_and_can_be_read(make: Maker) -> None:
+    image_of = slice_of(Rows=24, Columns=32, BitsAllocated=8, BitsStored=8, HighBit=7)
+    plain = planted_jpeg(COLOUR[..., 0], progressive)
+    image_of.PixelData = encapsulate([plain])
+    image_of["PixelData"].VR = "OB"
+    image_of.file_meta.TransferSyntaxUID = PROGRESSIVE
+    made = make(image_of)
+    assert made.codes == set()
+    assert NAME not in made.bytes
+    ((_, frame),) = frames(made.target)
+    assert np.array_equal(np.squeeze(frame), imagecodecs.jpeg8_decode(plain))

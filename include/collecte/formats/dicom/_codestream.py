@@ -18,7 +18,7 @@ from collecte.formats.dicom._stream import Parser, Stream, broken
 
 _UNCOMPRESSED, _DEFLATED = "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.8.1"
 _PARSERS: Mapping[str, Parser] = {
-    **{f"1.2.840.10008.1.2.4.{number}": jpeg for number in (50, 51, 57, 70)},
+    **{f"1.2.840.10008.1.2.4.{number}": jpeg for number in (50, 51, 53, 55, 57, 70)},
     **{f"1.2.840.10008.1.2.4.{number}": jpeg_ls for number in (80, 81)},
     **{f"1.2.840.10008.1.2.4.{number}": j2k for number in (90, 91, 92, 93, 201, 202, 203)},
     "1.2.840.10008.1.2.5": rle,

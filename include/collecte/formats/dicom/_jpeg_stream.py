@@ -26,7 +26,7 @@ _MRFX = b"mrfx"
 
 
 def jpeg(stream: Stream) -> Wait:
-    """Baseline, extended and lossless JPEG."""
+    """Baseline, extended, progressive and lossless JPEG."""
     return _images(stream, _MARKER)
 
 
