@@ -15,7 +15,7 @@ _RLE = "1.2.840.10008.1.2.5"
 def plant_in_pixels(planter: "Planter") -> None:
     """Alter the pixel data so that a decoder gives the same image, and text stands in it."""
     data = planter.sample.data
-    if 0x7FE00010 not in data._dict:
+    if 0x7FE00010 not in data._dict or not data["PixelData"].value:
         return
     element = data["PixelData"]
     if not UID(planter.sample.meta.TransferSyntaxUID).is_encapsulated:
