@@ -25,6 +25,10 @@ What is *not* a hit, so that clean files pass, and what this costs:
   of any length inside the pseudonym of a subject of the file.
 
 A DICOM file that cannot be followed to its end is refused (``RESIDUAL-UNREADABLE``). The engine is hyperscan.
+
+Text that is *burned into pixels* is no bytes that a scan could find. It is looked for beside the scan, in the decoded
+frames of the safe copy (:func:`collecte.residual.pixel_text.look_at_pixels`): any text, whoever it names, and not the
+delivery's identifiers. :mod:`collecte.steps.pixel_text` says of which files, and has it masked.
 """
 
 from collecte.residual.scanner import Scanner, compile_scanner

@@ -1,8 +1,10 @@
 """Which boxes of which frames hold text that is burned in."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -19,12 +21,27 @@ Boxes = tuple[Box, ...]
 _GROUP, _GROUPS = 64, 8
 #: Up to so many, each frame is looked at by itself.
 _FEW = 3
-#: How much an image is grown at each look at it, what was found painted over; closely, and in a sample.
-_LOOKS = {True: (1.25, 1.6), False: (1.0, 1.4)}
+#: How much an image is grown: closely or in a sample, at the first look and the larger one.
+_GROWN = {(True, False): 1.25, (True, True): 1.6, (False, False): 1.0, (False, True): 1.4}
 #: Texts that are read in a picture; whatever else looks like text then is taken to be some: it is a page of text.
 _PAGE = 16
 #: Pixels beyond the detector's box that are masked too, in parts of its height and at least.
 _MARGIN, _LEAST = 0.25, 3
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file that is looked at; ``known``: what is painted over in its frames first."""
+
+    path: Path
+    layout: Image
+    header: Header
+    known: Mapping[int, Sequence[Box]]
+
+    def levels(self, numbers: Sequence[int]) -> Iterator[tuple[int, Levels]]:
+        for number, frame in frames(self.path, numbers):
+            values = levels(frame, self.layout.photometric, self.header.palette)
+            yield number, painted(values, self.known.get(number, ()))
 
 
 @dataclass(frozen=True)
@@ -36,34 +53,52 @@ class _Sight:
     light: bool = True
     dark: bool = True
 
+    def digest(self) -> bytes:
+        """Tells its pixels from others'."""
+        return hashlib.blake2b(self.values.tobytes()).digest()
 
-def look_at_pixels(path: Path, numbers: Iterable[int] | None = None, *, close: bool = True) -> Mapping[int, Boxes]:
+
+def look_at_pixels(
+    path: Path,
+    numbers: Iterable[int] | None = None,
+    *,
+    close: bool = True,
+    larger: bool = False,
+    known: Mapping[int, Sequence[Box]] = MappingProxyType({}),
+) -> Mapping[int, Boxes]:
     """The boxes that hold text, by the number of the frame (from 0); frames without any are left out.
 
     ``path``: a DICOM file with pixel data; ``numbers``: the frames to look at (None: all); ``close``: in full size up
-    to 2560 pixels a side, else up to 1600: letters under a 160th of that are not read.
+    to 2560 pixels a side, else up to 1600: letters under a 160th of that are not read. ``larger``: where some was found
+    there is often more, and a line of small letters on bright tissue is missed now and then in its own size (3 of 70
+    lines of 11 to 14 pixels over speckle); so the next look is at a larger picture, with what is ``known`` painted
+    over.
 
     A frame of under 32 rows or columns holds no text. Of more than three frames not each is looked at, but the first,
     the middle and the last, and over groups of 64 frames or an eighth of all the per-pixel mean, maximum and minimum:
     text that stands through the group comes out in the mean, what lights up for a moment in the maximum or minimum.
     What is found so is masked in all frames of the group. This misses text of a few frames on a ground as light (or
     dark), and text that wanders. Of the tiles of a slide the first, middle and last are looked at, and each of its
-    label, overview and thumbnail.
+    label, overview and thumbnail. Of pictures that are equal one is looked at.
 
     Raises:
         Undecodable: a frame cannot be decoded.
         OSError: the file cannot be read.
     """
-    layout = image(path)
-    if min(layout.rows, layout.columns) < SMALLEST:
+    file = _File(path, image(path), header_of(path), known)
+    if min(file.layout.rows, file.layout.columns) < SMALLEST:
         return {}
-    header = header_of(path)
-    wanted = range(layout.frames) if numbers is None else sorted(set(numbers))
+    wanted = range(file.layout.frames) if numbers is None else sorted(set(numbers))
     found: dict[int, set[Box]] = {}
-    for sight in _sights(path, layout, header, wanted):
-        for box in _boxes(sight, close):
-            for number in sight.numbers:
-                found.setdefault(number, set()).add(box)
+    seen: dict[tuple[bytes, bool, bool], Boxes] = {}
+    for sight in _sights(file, wanted):
+        digest = sight.digest()
+        boxes = seen.get((digest, True, True), seen.get((digest, sight.light, sight.dark)))
+        if boxes is None:
+            boxes = _boxes(sight, close, _GROWN[close, larger])
+            seen[digest, sight.light, sight.dark] = boxes
+        for number in sight.numbers if boxes else ():
+            found.setdefault(number, set()).update(boxes)
     return {number: merged(boxes) for number, boxes in sorted(found.items())}
 
 
@@ -89,27 +124,27 @@ def _area(box: Box) -> int:
     return max(0, box.right - box.left) * max(0, box.bottom - box.top)
 
 
-def _sights(path: Path, layout: Image, header: Header, wanted: Sequence[int]) -> Iterator[_Sight]:
+def _sights(file: _File, wanted: Sequence[int]) -> Iterator[_Sight]:
     if not wanted:
         return
     some = {wanted[0], wanted[len(wanted) // 2], wanted[-1]}
-    if header.tiled:
-        alone: Sequence[int] = wanted if header.label else sorted(some)
+    if file.header.tiled:
+        alone: Sequence[int] = wanted if file.header.label else sorted(some)
     else:
         alone = wanted if len(wanted) <= _FEW else ()
     if alone:
-        for number, values in _levels(path, layout, header, alone):
+        for number, values in file.levels(alone):
             yield _Sight((number,), values)
         return
     size = max(_GROUP, -(-len(wanted) // _GROUPS))
     for start in range(0, len(wanted), size):
-        yield from _together(path, layout, header, wanted[start : start + size], some)
+        yield from _together(file, wanted[start : start + size], some)
 
 
-def _together(path: Path, layout: Image, header: Header, group: Sequence[int], some: set[int]) -> Iterator[_Sight]:
+def _together(file: _File, group: Sequence[int], some: set[int]) -> Iterator[_Sight]:
     """The composites of a group, and those of its frames that are looked at by themselves."""
     total: Levels | None = None
-    for number, values in _levels(path, layout, header, group):
+    for number, values in file.levels(group):
         if number in some:
             yield _Sight(group, values)
         if total is None:
@@ -124,25 +159,12 @@ def _together(path: Path, layout: Image, header: Header, group: Sequence[int], s
         yield _Sight(group, darkest, light=False)
 
 
-def _levels(path: Path, layout: Image, header: Header, numbers: Sequence[int]) -> Iterator[tuple[int, Levels]]:
-    for number, frame in frames(path, numbers):
-        yield number, levels(frame, layout.photometric, header.palette)
-
-
-def _boxes(sight: _Sight, close: bool) -> Boxes:
-    """Where text stands in a picture. Where some was found it is painted over and looked at again, larger: beside text
-    there is often more, and a line of small letters on bright tissue is missed now and then in its own size (3 of 70
-    lines of 11 to 14 pixels over speckle)."""
-    values = sight.values
+def _boxes(sight: _Sight, close: bool, grown: float) -> Boxes:
+    """Where text stands in a picture."""
     found: Boxes = ()
-    for larger in _LOOKS[close]:
-        new: Boxes = ()
-        for tile in tiles(values, close=close, light=sight.light, dark=sight.dark, larger=larger):
-            new = merged((*new, *_in_tile(tile, new, values.shape[0], values.shape[1])))
-        if not new:
-            break
-        found = merged((*found, *new))
-        values = painted(values, new)
+    rows, columns = sight.values.shape[:2]
+    for tile in tiles(sight.values, close=close, light=sight.light, dark=sight.dark, larger=grown):
+        found = merged((*found, *_in_tile(tile, found, rows, columns)))
     return found
 
 

@@ -17,23 +17,27 @@ import numpy.typing as npt
 
 from collecte.frames import Frame, frames, image
 from collecte.records import Box
+from collecte.residual.pixel_engine import Picture
 from collecte.residual.pixel_header import header_of
-from collecte.residual.pixel_ocr import Picture
 
 #: Rows × columns × 1 or 3 (red, green, blue), in grey levels of the file.
 Levels = npt.NDArray[np.float32]
 #: Smaller ones hold no line of text.
 SMALLEST = 32
-#: Sides of a tile, and what neighbours share, so that a word stands whole in one of them.
+#: A tile has as many pixels as a square of such sides at most; neighbours share that many, so that a word stands whole
+#: in one of them.
 _TILE, _SHARED = 1152, 128
+#: Pixels around what is not of one level that are looked at with it.
+_EDGE = 16
 #: The shorter side that small images are brought to, at most fourfold: letters of six pixels are read then.
 _SMALL, _MOST = 736, 4.0
 #: The longer side above which an image is shrunk: a sampled one, and one that is looked at closely.
 _SIDE, _CLOSE = 1600, 2560
 #: The longer side of the small picture of a file that is held back.
 _THUMBNAIL = 512
-#: Pixels around a pixel with which it is compared.
+#: Pixels around a pixel with which it is compared; what stands for their mean, and for a standard deviation more.
 _AROUND = 65
+_MEAN, _SPREAD = 128, 40
 
 
 @dataclass(frozen=True)
@@ -77,16 +81,35 @@ def tiles(values: Levels, *, close: bool, light: bool = True, dark: bool = True,
 
 
 def _cut(values: Levels, scale: float, grown: float, light: bool, dark: bool) -> Iterator[Tile]:
-    """``values`` are the frame's by ``scale``; a tile is that by ``grown``."""
+    """``values`` are the frame's by ``scale``; a tile is that by ``grown``. Where all is of one level, nothing is."""
     rows, columns = values.shape[:2]
-    tile = max(2 * _SHARED, int(_TILE / grown))
+    whole = rows * columns * grown**2 <= _TILE**2
+    tile = max(rows, columns) if whole else max(2 * _SHARED, int(_TILE / grown))
     for top, bottom in _spans(rows, tile):
         for left, right in _spans(columns, tile):
             even = _even(values[top:bottom, left:right])
-            picture = _coloured(even if grown == 1 else _resized(even, grown))
+            down, across = _uneven(even)
+            part = even[down, across]
+            if not part.size:
+                continue
+            picture = _coloured(part if grown == 1 else _resized(part, grown))
+            corner = round((left + across.start) / scale), round((top + down.start) / scale)
             for wanted, polarity in ((light, 255 - picture), (dark, picture)):
                 if wanted:
-                    yield Tile(polarity, round(left / scale), round(top / scale), scale * grown)
+                    yield Tile(polarity, *corner, scale * grown)
+
+
+def _uneven(even: Levels) -> tuple[slice, slice]:
+    """The rows and columns that hold all that is not of one level, and some around it; of none, an empty part."""
+    differs = np.any(np.abs(even - _MEAN) >= 0.5, axis=2)
+    down, across = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
+    return _around(down, even.shape[0]), _around(across, even.shape[1])
+
+
+def _around(places: npt.NDArray[np.intp], length: int) -> slice:
+    if not len(places):
+        return slice(0, 0)
+    return slice(max(0, int(places[0]) - _EDGE), min(length, int(places[-1]) + 1 + _EDGE))
 
 
 def _spans(length: int, tile: int) -> list[tuple[int, int]]:
@@ -105,7 +128,7 @@ def _even(values: Levels) -> Levels:
     exact = values.astype(np.float64)  # sums of squares of 16 bits
     away = exact - _mean_around(exact)
     spread = np.sqrt(np.maximum(_mean_around(away * away), 0))
-    return np.clip(away / (spread + least) * 40 + 128, 0, 255).astype(np.float32)
+    return np.clip(away / (spread + least) * _SPREAD + _MEAN, 0, 255).astype(np.float32)
 
 
 def _mean_around(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -153,8 +176,10 @@ def thumbnail(path: Path, number: int, boxes: Sequence[Box]) -> bytes:
     return encoded.tobytes()
 
 
-def painted(values: Levels, boxes: tuple[Box, ...]) -> Levels:
+def painted(values: Levels, boxes: Sequence[Box]) -> Levels:
     """The same without what stands in the boxes."""
+    if not boxes:
+        return values
     clean = values.copy()
     for box in boxes:
         clean[box.top : box.bottom, box.left : box.right] = values.min(axis=(0, 1))

@@ -19,12 +19,13 @@ from collecte.catalogue import (
     identifiers_digest,
     subjects_of_files,
 )
+from collecte.errors import CollecteError, NeedsPerson
 from collecte.findings import refused
 from collecte.formats import Context, nowhere
 from collecte.package import sha256_of
 from collecte.records import Look, Safe, State
-from collecte.steps.moving import lease_of, paths_of, quarantine, require_as_received, working
-from collecte.steps.pixel_text import Copy, first_of_each, hide_text, look_again
+from collecte.steps.moving import lease_of, paths_of, quarantine, require_as_received, require_received, working
+from collecte.steps.pixel_text import Copy, first_of_each, hide_text, look_again, view_of
 from collecte.steps.site import Site
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 #: A lease is looked at again after so many files.
 _CHECK_EVERY = 200
+#: The kinds whose making says what was read of the source (``Safe.sha256_in``), unless it refuses it.
+_HASHING = frozenset(("dicom",))
 
 
 def make_file_safe(
@@ -188,25 +191,49 @@ class _Maker:
         return self.received / "safe" / f"s{self.lease.number}.a{self.lease.attempt}"
 
     def _one(self, file: FileRow, *, sampled: bool) -> Safe:
-        source = self.received / str(file.landing)
-        require_as_received(source, file)
-        target = self._own / f"f{file.id}"
-        safe = make_file_safe(
-            source,
-            target,
-            str(file.kind),
-            str(file.name),
-            self.subjects.get(file.id, ()),
-            self.context,
-            self.scanner,
-            sampled=sampled,
-            view=self.received / "quarantine-views" / f"f{file.id}.png",
-        )
+        target, view = self._own / f"f{file.id}", view_of(self.received, file.id)
+        try:
+            safe = self._made(file, target, view, sampled=sampled)
+        except NeedsPerson:  # what was made comes of other bytes
+            target.unlink(missing_ok=True)
+            view.unlink(missing_ok=True)
+            raise
         named = self.received / "safe" / target.name
         if safe.sha256:
             target.replace(named)
         else:
             named.unlink(missing_ok=True)  # made before its series showed text
+        return safe
+
+    def _made(self, file: FileRow, target: Path, view: Path, *, sampled: bool) -> Safe:
+        """The safe copy of the bytes that were received: where the format hashes the source as it reads it, they are
+        compared by that, else (other formats, and files that are refused before their end) by reading them once more.
+
+        Raises:
+            NeedsPerson: its bytes are others than were received.
+        """
+        source, kind = self.received / str(file.landing), str(file.kind)
+        if kind not in _HASHING:
+            require_as_received(source, file)
+        try:
+            safe = make_file_safe(
+                source,
+                target,
+                kind,
+                str(file.name),
+                self.subjects.get(file.id, ()),
+                self.context,
+                self.scanner,
+                sampled=sampled,
+                view=view,
+            )
+        except CollecteError:
+            require_as_received(source, file)  # of other bytes, anything may be wrong
+            raise
+        if safe.sha256_in:
+            require_received(safe.sha256_in, file)
+        elif kind in _HASHING:
+            require_as_received(source, file)
         return safe
 
 

@@ -88,7 +88,16 @@ def require_as_received(path: Path, file: FileRow) -> None:
     Raises:
         NeedsPerson: its bytes are others than were received.
     """
-    if sha256_of(path) != file.sha256:
+    require_received(sha256_of(path), file)
+
+
+def require_received(sha256: str, file: FileRow) -> None:
+    """Hold what was read of a file in landing against its SHA-256 on record, before anything is kept of it.
+
+    Raises:
+        NeedsPerson: its bytes are others than were received.
+    """
+    if sha256 != file.sha256:
         raise NeedsPerson(
             f"{file.label} in landing no longer has the bytes that were received.",
             "check the disk of landing, put the file back from the backup, then clear the task.",

@@ -41,6 +41,12 @@ class Copy:
     view: Path | None = None
 
 
+def view_of(received: Path, file_id: int) -> Path:
+    """Where the small picture of a file that is held back stands, below its delivery's folder in landing. It lives as
+    long as its file is in quarantine."""
+    return received / "quarantine-views" / f"f{file_id}.png"
+
+
 def first_of_each(objects: Sequence[Hashable | None]) -> list[bool]:
     """Whether each file is the first of its object; what belongs to none (None) is first."""
     seen: set[Hashable] = set()
@@ -104,7 +110,7 @@ def _hidden(
 
     found = look_at_pixels(copy.target, close=close)
     if found and rules.found == "quarantine":
-        return _held_back(copy, safe, found)
+        return _held_back(copy, safe, _with_more(copy, found, close))
     if known := layout_boxes(header_of(copy.source), rules.layouts):
         boxes: Boxes = {n: (*found.get(n, ()), *known) for n in range(image(copy.target).frames)}
     elif found:
@@ -114,20 +120,37 @@ def _hidden(
     return _masked(copy, safe, boxes, scan, close)
 
 
+def _with_more(copy: Copy, found: Boxes, close: bool) -> Boxes:
+    """What was found, and in the frame of which a small picture is kept, what a larger look at it finds."""
+    from collecte.residual.pixel_text import look_at_pixels
+
+    if copy.view is None:
+        return found
+    first = min(found)
+    more = look_at_pixels(copy.target, (first,), close=close, larger=True, known=found)
+    return {**found, first: (*found[first], *more.get(first, ()))}
+
+
 def _masked(copy: Copy, safe: Safe, boxes: Boxes, scan: Callable[[Path], tuple[Finding, ...]], close: bool) -> Safe:
-    """Mask the boxes, scan what came out, and look at its masked frames again."""
+    """Mask the boxes, look at the masked frames again, in a larger picture, and scan what came out. Where that look
+    finds more, it is masked too, and a last look is to find nothing."""
     from collecte.formats.dicom.mask import mask
     from collecte.residual.pixel_text import look_at_pixels
 
     masked = copy.target.with_name(f"{copy.target.name}.masked")
     try:
-        made = mask(copy.target, masked, boxes)
-        if refused(made.findings):
-            return _refused(_held_back(copy, safe, boxes), *made.findings)
+        for larger in (True, False):
+            made = mask(copy.target, masked, boxes)
+            if refused(made.findings):
+                return _refused(_held_back(copy, safe, boxes), *made.findings)
+            left = look_at_pixels(masked, boxes, close=close, larger=larger)
+            if not left:
+                break
+            boxes = {n: (*boxes[n], *left.get(n, ())) for n in boxes}
+        else:
+            return _held_back(copy, safe, boxes)
         if found := scan(masked):
             safe = replace(safe, findings=(*safe.findings, *found))
-        if left := look_at_pixels(masked, boxes, close=close):
-            return _held_back(copy, safe, {n: (*boxes[n], *left.get(n, ())) for n in boxes})
         masked.replace(copy.target)
     finally:
         masked.unlink(missing_ok=True)

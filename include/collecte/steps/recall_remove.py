@@ -33,6 +33,7 @@ from collecte.records import State
 from collecte.steps.challenge_site import ChallengeSite
 from collecte.steps.decisions import require_approved
 from collecte.steps.moving import paths_of
+from collecte.steps.pixel_text import view_of
 from collecte.steps.recall_disk import copies_in, remove_paths, wanted
 from collecte.steps.recall_plan import concerned, landing_folder, make_plan
 from collecte.steps.refusal import bytes_digest, subject_digest
@@ -161,6 +162,7 @@ def _clear_landing(site: ChallengeSite, connection: Connection, plan: Plan) -> N
             keep |= {folder, folder / "facts"}
             hashes += [(one.file.size, one.file.sha256)] if one.file.sha256 else []
             paths += [folder / one.file.landing] if one.file.landing else []
+            paths += [view_of(folder, one.file.id)]
     looked_for = wanted(hashes)
     remove_paths(paths, frozenset(keep))
     for root in sorted(roots):

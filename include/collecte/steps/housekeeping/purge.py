@@ -2,7 +2,8 @@
 
 Two clocks of the challenge's ``retention`` run. ``landing_days`` after a delivery was shipped and proved, whatever of
 it lies in landing goes, but for what is in quarantine. ``quarantine_days`` after a file was refused it is ``expired``,
-and its bytes go under every name: its own, that of the archive it came in, those of its repetitions.
+and its bytes go under every name: its own, that of the archive it came in, those of its repetitions. The small picture
+of a file that was held back for text in its pixels goes with it, or once it is no longer in quarantine.
 
 Facts stay (the centres are compared by them), and so does the catalogue: hashes, findings, sealed identifiers. Killed
 anywhere, the next night goes on: a file is expired before its bytes go, and its row names its place in landing until
@@ -36,6 +37,7 @@ from collecte.errors import NeedsPerson
 from collecte.findings import Finding
 from collecte.records import State
 from collecte.steps.housekeeping.done import Done
+from collecte.steps.pixel_text import view_of
 from collecte.steps.ship import HDH
 from collecte.steps.site import Site
 from collecte.zones import fsync_folder
@@ -50,7 +52,8 @@ _FACTS = "facts"
 def purge(site: Site, at: datetime, dry_run: bool = False) -> Done:
     """Remove from landing what has outlived its retention at one centre.
 
-    ``files`` and their ``bytes`` (as received), of them ``expired`` out of quarantine; ``leftovers`` of dead attempts.
+    ``files`` and their ``bytes`` (as received), of them ``expired`` out of quarantine; ``leftovers``: all that no row
+    names.
 
     Raises:
         NeedsPerson: a file cannot be removed, or landing is not mounted; what is there stays on record.
@@ -102,8 +105,9 @@ def _purge(site: Site, delivery: DeliveryRow, at: datetime, expiring: frozenset[
     whole = proved is not None and proved + timedelta(days=site.challenge.retention.landing_days) <= at
     due = _due(files, over, expiring, whole)
     folder = site.received(delivery)
-    named = {file.landing for file in files if file.landing}
-    leftovers = [path for path in _below(folder) if path.relative_to(folder).as_posix() not in named]
+    named = {folder / file.landing for file in files if file.landing}
+    named |= {view_of(folder, f.id) for f in files if f.state is State.QUARANTINED and f.id not in expiring}
+    leftovers = [path for path in _below(folder) if path not in named]
     counts = {"files": len(due), "bytes": sum(file.size for file in due), "leftovers": len(leftovers)}
     if dry_run or not (due or leftovers):
         return counts
