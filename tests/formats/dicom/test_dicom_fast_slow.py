@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from collecte import pseudonym
 from collecte.errors import Bug
 from collecte.formats import Context, dicom
-from collecte.formats.dicom import _elements, _part10, _rewrite, _rules, _stream, _words
+from collecte.formats.dicom import _elements, _header, _part10, _rewrite, _rules, _stream, _words
 from tests.formats.dicom.builders import bundled, context, element, item, spliced
 from tests.formats.dicom.mutants import MUTATIONS, deflated, mutant, places, with_patient
 
@@ -138,7 +138,7 @@ def slowly() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_part10, "read_header", read)
-        patch.setattr(_rewrite, "_MEMORY_BYTES", -1)
+        patch.setattr(_rewrite, "MEMORY_BYTES", -1)
         patch.setattr(_stream, "_HEADER_LIMIT", 0)
         forget()
         yield
@@ -173,6 +173,22 @@ def test_what_is_compared_is_really_the_fast_and_the_slow_way(pool: list[bytes],
     def noted(layout: _elements._Layout, data: bytes, position: int) -> bool:
         fits.append(whole(layout, data, position))
         return fits[-1]
+
+    runs: list[int] = []
+    rewritten = _header._rewritten
+
+    def counted(passage: _rewrite.Passage, run: Sequence[_elements.Element], encoding: _elements.Encoding) -> Any:
+        runs.append(len(run))
+        return rewritten(passage, run, encoding)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_header, "_rewritten", counted)
+        data = bundled("CT_small.dcm").read_bytes()
+        in_turn([data, data], folder, 0)
+        assert 0 < len(runs) < sum(runs), "no file was written by runs"
+        made = len(runs)
+        in_turn([data] * 4, folder, 0)
+        assert len(runs) == 2 * made, "runs were not used again"
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_elements._Layout, "fits", noted)
@@ -213,7 +229,7 @@ def test_mutants_as_long_as_their_original(
     pool: list[bytes], folder: Path, base: int, kinds: list[list[str]], seed: int, options: int
 ) -> None:
     data, rng = pool[base % len(pool)], Random(seed)
-    same([data, *(mutant(data, rng, tuple(some)) for some in kinds), data], folder, options)
+    same([data, data, *(mutant(data, rng, tuple(some)) for some in kinds), data], folder, options)
 
 
 @EXAMPLES

@@ -22,7 +22,7 @@ from collecte.formats.dicom._codes import (
 )
 from collecte.formats.dicom._elements import UNREAD, Element, Encoding, Item, items_of, write_element, write_item
 from collecte.formats.dicom._private import PrivateRule, creators, private_vr, rule_of, written_anew
-from collecte.formats.dicom._rules import CODING_SCHEMES, TEXT_VRS, TOP, Action, Decision, Rules
+from collecte.formats.dicom._rules import CODING_SCHEMES, TEXT_VRS, Action, Decision, Rules
 from collecte.formats.dicom._tables import by_tag
 from collecte.formats.dicom._text import reading
 from collecte.formats.dicom._values import BINARY_SIZES, BULK_VRS, capped_age, checker, shifted
@@ -33,7 +33,7 @@ from collecte.pseudonym import Pseudonymiser
 #: Roots of UIDs that are the same in every hospital: the standard's own, and HL7's registry of coding schemes.
 PUBLIC_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
 #: Bytes of an element that is remembered, and elements of a place.
-_MEMORY_BYTES, _MEMORY_ELEMENTS = 4096, 8192
+MEMORY_BYTES, _MEMORY_ELEMENTS = 4096, 8192
 _CONTENT_SEQUENCE = 0x0040A730
 
 
@@ -51,6 +51,17 @@ _PRIVATE_SEQUENCE = Decision(Action.ITEMS, "E.3.10", "SQ", frozenset(("SQ", ""))
 
 
 @dataclass
+class Layout:
+    """The elements of the file before and the tags that were stamped; and, once a second file is like it, the runs of
+    its public elements and its private ones."""
+
+    elements: Mapping[int, Element]
+    stamped: frozenset[int]
+    runs: list[tuple[Element, ...]] = field(default_factory=list)
+    private: list[Element] = field(default_factory=list)
+
+
+@dataclass
 class Plan:
     """All that holds for the files of one subject and SOP class. ``named`` holds the values that mean this subject;
     ``declared`` the character sets that the files name; ``encoding`` is the output's. IDENTIFYING.
@@ -63,6 +74,7 @@ class Plan:
     declared: tuple[str, ...]
     encoding: Encoding
     shift: timedelta = field(init=False, repr=False)
+    layout: Layout | None = field(default=None, init=False, repr=False)
     _memory: dict[tuple[int, bool, bool, bool], dict[bytes, Done]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -90,6 +102,12 @@ class Passage:
     def value(self, element: Element) -> bytes:
         return self.data[element.value : element.end]
 
+    def count(self, done: Iterable[Done]) -> None:
+        """Add what was done."""
+        for tally, times in Counter(one.tally for one in done).items():
+            for name, number in tally:
+                self.counts[name] += number * times
+
 
 def rewrite(passage: Passage, elements: Iterable[Element], place: int, encoding: Encoding) -> dict[int, bytes]:
     """The written elements that stay, by tag.
@@ -106,7 +124,7 @@ def rewrite(passage: Passage, elements: Iterable[Element], place: int, encoding:
     plan, data = passage.plan, passage.data
     known, memory = plan.rules.at(place), plan.memory(place, encoding, within=passage.within)
     written: dict[int, bytes] = {}
-    tallies: list[tuple[tuple[str, int], ...]] = []
+    dones: list[Done] = []
     private: list[Element] = []
     for element in elements:
         tag = element[0]
@@ -115,22 +133,20 @@ def rewrite(passage: Passage, elements: Iterable[Element], place: int, encoding:
             continue
         decision = known.get(tag) or plan.rules.decide(place, tag)
         if decision.action is Action.REMOVE:
-            tallies.append(_GONE.tally)
+            dones.append(_GONE)
             continue
         raw = data[element[2] : element[4]]
         done = memory.get(raw)
         if done is None:
             done = apply(passage, element, decision, encoding)
-            if len(raw) <= _MEMORY_BYTES:
+            if len(raw) <= MEMORY_BYTES:
                 memory[raw] = done
         if done.written is not None:
             written[tag] = done.written
-        tallies.append(done.tally)
-    for tally, times in Counter(tallies).items():
-        for name, number in tally:
-            passage.counts[name] += number * times
+        dones.append(done)
+    passage.count(dones)
     if private:
-        written |= _private(passage, private, encoding)
+        written |= write_private(passage, private, encoding)
     return written
 
 
@@ -328,7 +344,7 @@ def _text(passage: Passage, element: Element | None) -> str:
     return passage.value(element).strip(b"\0 ").decode("latin-1") if element else ""
 
 
-def _private(passage: Passage, elements: list[Element], encoding: Encoding) -> dict[int, bytes]:
+def write_private(passage: Passage, elements: list[Element], encoding: Encoding) -> dict[int, bytes]:
     """The private elements that a rule lets through, with the creators of their blocks; all others are gone."""
     rules, written = passage.plan.rules.private, dict[int, bytes]()
     if rules:
@@ -396,9 +412,3 @@ def _private_value(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes 
         return _encoded(plan, raw, is_name=False) if rule.rule == "challenge" else _words(plan, raw, vr)
     check = checker(vr, _ANY_PRIVATE)
     return raw if check is None or check(raw) else None
-
-
-def header(passage: Passage, elements: Iterable[Element], encoding: Encoding, stamped: Mapping[int, bytes]) -> bytes:
-    """The whole data set before the pixels."""
-    written = rewrite(passage, elements, TOP, encoding) | dict(stamped)
-    return b"".join(written[tag] for tag in sorted(written))

@@ -10,6 +10,7 @@ from collecte.challenge import DicomRules
 from collecte.errors import Bug
 from collecte.formats import Context
 from collecte.formats.dicom._elements import Encoding
+from collecte.formats.dicom._header import header
 from collecte.formats.dicom._identity import (
     PATIENT_ID,
     PATIENT_NAME,
@@ -22,7 +23,7 @@ from collecte.formats.dicom._identity import (
 from collecte.formats.dicom._judge import look_of, refusals
 from collecte.formats.dicom._part10 import Dicom, opened_dicom
 from collecte.formats.dicom._pixels import splice
-from collecte.formats.dicom._rewrite import Passage, Plan, header
+from collecte.formats.dicom._rewrite import Passage, Plan
 from collecte.formats.dicom._rules import rules_for
 from collecte.formats.dicom._source import Sink
 from collecte.formats.dicom._stamps import file_meta, stamps
@@ -84,7 +85,7 @@ def _compose(dicom: Dicom, who: Identity, context: Context, sink: Sink) -> Count
     sop_class = sop_classes()[dicom.word(SOP_CLASS_UID)]
     plan, stamped = plan_of(dicom, who, context)
     passage = Passage(plan, dicom.data)
-    safe_header = header(passage, dicom.header.elements.values(), dicom.encoding, stamped)
+    safe_header = header(passage, dicom.header.elements, dicom.encoding, stamped)
     sink(file_meta(sop_class.uid, who.says, dicom.transfer_syntax) + safe_header)
     if dicom.header.pixels is not None:
         splice(dicom, dicom.header.pixels, sink)
