@@ -19,7 +19,7 @@ from pydicom.uid import (
 
 from collecte.records import Identifier, IdentifierKind
 from collecte.residual import Scanner, compile_scanner, path_identifiers
-from collecte.residual.pieces import CHUNK_BYTES
+from collecte.residual.source import CHUNK_BYTES
 from tests.residual.builders import OTHER, SUBJECT, clean_dataset, element, raw_file, write
 from tests.residual.strategies import FIRST_NAMES, birth_dates, ipps, nirs, person_names, phones, written
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from collecte.records import Identifier, IdentifierKind
 from collecte.residual import compile_scanner
-from collecte.residual.pieces import CHUNK_BYTES, Region, Unreadable, dicom_pieces
+from collecte.residual.pieces import Region, dicom_pieces
+from collecte.residual.source import CHUNK_BYTES, Unreadable
 from tests.residual.builders import OTHER, SUBJECT, clean_dataset, element, raw_file, write
 
 SCANNER = compile_scanner([Identifier(IdentifierKind.NAME, "LEFÈBVRE-DUPONT^Hélène")])

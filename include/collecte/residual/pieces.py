@@ -7,12 +7,10 @@ cannot follow raises :class:`Unreadable`, and the file is refused.
 
 import re
 import warnings
-import zlib
 from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from io import SEEK_CUR, FileIO
 from pathlib import Path
 from struct import Struct
 from typing import NamedTuple
@@ -20,10 +18,7 @@ from typing import NamedTuple
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_VR
 
-#: Bytes of a piece, at most.
-CHUNK_BYTES = 1 << 20
-#: Bytes that are read at least: most headers whole.
-_READ_AHEAD = 1 << 15
+from collecte.residual.source import CHUNK_BYTES, Source, Unreadable
 
 
 class Region(Enum):
@@ -55,10 +50,6 @@ class Known:
         self.clean, self.met = clean, list[bytes]()
 
 
-class Unreadable(Exception):
-    """The walker lost its way. Carries nothing of the file."""
-
-
 # PS3.5 6.1.2.2: those that Specific Character Set governs.
 _CODED_VRS = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))
 _TEXT_VRS = _CODED_VRS | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"}
@@ -82,96 +73,6 @@ _PRINTABLE = re.compile(rb"[\t\n\r\f\x20-\x7e\x80-\xff]+[\0 ]*")
 _MAX_DEPTH = 64
 # PS3.5 6.1.2.5.3: where the character set goes back to the first: at a backslash, and in names at ^ and =.
 _DELIMITERS, _PN_DELIMITERS = {0x5C}, {0x5C, 0x5E, 0x3D}
-
-
-class _Source:
-    """Bytes in order, with a look ahead; from a file, or (``packed``: its first bytes) inflated from one. ``buffer``:
-    the bytes at hand, of which those before ``at`` were read.
-    """
-
-    def __init__(self, file: FileIO, packed: bytes | None = None) -> None:
-        self._file = file
-        self._inflater = None if packed is None else zlib.decompressobj(-zlib.MAX_WBITS)
-        self._packed = packed or b""
-        self.buffer, self.at = b"", 0
-        self.position = 0
-
-    def peek(self, count: int) -> bytes:
-        """The next ``count`` bytes, which stay; fewer only at the end."""
-        if len(self.buffer) - self.at < count:
-            parts = [self.buffer[self.at :]]
-            missing = count - len(parts[0])
-            while missing > 0 and (more := self._more(missing)):
-                parts.append(more)
-                missing -= len(more)
-            self.buffer, self.at = b"".join(parts), 0
-        return self.buffer[self.at : self.at + count]
-
-    def read(self, count: int) -> bytes:
-        """Up to ``count`` bytes; fewer only at the end."""
-        data = self.buffer[self.at : self.at + count]
-        if len(data) < count and count >= _READ_AHEAD:
-            return self._long(data, count)
-        if len(data) < count:
-            data = self.peek(count)
-        self.at += len(data)
-        self.position += len(data)
-        return data
-
-    def _long(self, start: bytes, count: int) -> bytes:
-        """``count`` bytes that begin with what is at hand. Of a file they are read once more from there, into one
-        stretch of memory: to put two together would cost more than to search them."""
-        self.buffer, self.at = b"", 0
-        if self._inflater is None:
-            self._file.seek(-len(start), SEEK_CUR)
-            start = b""
-        parts, missing = [start] if start else [], count - len(start)
-        while missing and (more := self._more(missing, 0)):
-            parts.append(more[:missing])
-            self.buffer = more[missing:]
-            missing -= len(parts[-1])
-        self.position += count - missing
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def skip(self, at: int) -> None:
-        """Go on at an offset of :attr:`buffer`, that was looked at."""
-        self.position += at - self.at
-        self.at = at
-
-    def exactly(self, count: int) -> bytes:
-        data = self.read(count)
-        if len(data) < count:
-            raise Unreadable
-        return data
-
-    def inflated(self) -> "_Source":
-        """The rest of this source, inflated."""
-        return _Source(self._file, self.buffer[self.at :])
-
-    def behind(self) -> bytes:
-        """What stands in the file behind a deflated stream: at most one chunk; more is refused."""
-        if self._inflater is None:
-            return b""
-        rest = self._inflater.unused_data + self._packed + self._file.read(CHUNK_BYTES)
-        if len(rest) >= CHUNK_BYTES:
-            raise Unreadable
-        return rest
-
-    def _more(self, wanted: int, ahead: int = _READ_AHEAD) -> bytes:
-        if self._inflater is None:
-            return self._file.read(max(wanted, ahead))
-        while not self._inflater.eof:
-            packed = self._inflater.unconsumed_tail or self._packed or self._file.read(1 << 16)
-            self._packed = b""
-            try:
-                data = self._inflater.decompress(packed, 1 << 16)
-            except zlib.error:
-                raise Unreadable from None
-            if data:
-                return data
-            if not packed:
-                raise Unreadable
-        return b""
 
 
 @dataclass(slots=True)
@@ -207,7 +108,7 @@ def dicom_pieces(path: Path, known: Known | None = None) -> Iterator[Piece]:
         Unreadable: it is no DICOM file that can be followed to its end.
     """
     with path.open("rb", buffering=0) as file:
-        source = _Source(file)
+        source = Source(file)
         if source.peek(132)[128:] == b"DICM":
             yield Piece(Region.BINARY, "preamble", "", source.read(132)[:128])
         syntax = yield from _meta(source)
@@ -235,7 +136,7 @@ def is_dicom(path: Path) -> bool:
         return file.read(132)[128:] == b"DICM"
 
 
-def _meta(source: _Source) -> Generator[Piece, None, str]:
+def _meta(source: Source) -> Generator[Piece, None, str]:
     """The pieces of the file meta information (PS3.10 7.1, explicit little endian); returns the transfer syntax UID."""
     syntax = ""
     walker = _Walker(source, "")
@@ -253,7 +154,7 @@ def _meta(source: _Source) -> Generator[Piece, None, str]:
 class _Walker:
     """A data set, element by element, on an explicit stack (no recursion: depth is the file's choice)."""
 
-    def __init__(self, source: _Source, syntax: str, known: Known | None = None) -> None:
+    def __init__(self, source: Source, syntax: str, known: Known | None = None) -> None:
         self.source = source
         order = ">" if syntax == _BIG else "<"
         self.known = known if known and order == "<" else Known()
@@ -433,7 +334,7 @@ def _trailing(data: bytes) -> Iterator[Piece]:
         yield Piece(Region.BINARY, "trailing bytes", "", data)
 
 
-def _padding(source: _Source) -> Iterator[Piece]:
+def _padding(source: Source) -> Iterator[Piece]:
     """Zeros behind the last element: some writers fill a block. What is not zero there is looked at like the rest."""
     follows = False
     while data := source.read(CHUNK_BYTES):

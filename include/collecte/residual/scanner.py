@@ -17,7 +17,8 @@ from collecte.residual.engine import Engine, compiled, stored
 from collecte.residual.folding import fold, wide_views
 from collecte.residual.judge import REACH, Context, counts
 from collecte.residual.patterns import PIXEL_LENGTH, Pattern, of_dates
-from collecte.residual.pieces import CHUNK_BYTES, Known, Piece, Region, Unreadable, dicom_pieces, file_pieces, is_dicom
+from collecte.residual.pieces import Known, Piece, Region, dicom_pieces, file_pieces, is_dicom
+from collecte.residual.source import CHUNK_BYTES, Unreadable
 from collecte.residual.text import Block, is_text, subjects_of, text_blocks
 from collecte.residual.words import Words
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from collecte.residual.pieces import CHUNK_BYTES
+from collecte.residual.source import CHUNK_BYTES
 
 _SUFFIXES = frozenset(
     [
