@@ -61,9 +61,10 @@ def elapsed(data: Dataset) -> float:
 
 def factor(data: Dataset) -> float:
     """g/ml per Bq/ml, or per count where Philips says how many."""
-    if data.Units == "CNTS" and (known := private(data, "Philips PET Private Group", 0x7053, 0x00)):
-        return float(known)
-    scale = float(private(data, "Philips PET Private Group", 0x7053, 0x09)) if data.Units == "CNTS" else 1.0
+    counts = data.Units == "CNTS"
+    if counts and (known := float(private(data, "Philips PET Private Group", 0x7053, 0x00))):
+        return known
+    scale = float(private(data, "Philips PET Private Group", 0x7053, 0x09)) if counts else 1.0
     drug = data.RadiopharmaceuticalInformationSequence[0]
     dose = float(drug.RadionuclideTotalDose) * 2 ** (-elapsed(data) / float(drug.RadionuclideHalfLife))
     assert {"DECY", "ATTN"} <= set(data.CorrectedImage)
@@ -124,7 +125,7 @@ def with_private(creator: str, group: int, elements: dict[int, tuple[str, Any]],
 _WEIGHT = ("PatientWeight", "PatientSize", "PatientSex", "RescaleSlope", "Units", "PixelData", "CorrectedImage")
 _DRUG = (*_WEIGHT, "RadionuclideTotalDose", "RadionuclideHalfLife", "DecayCorrection")
 _CLOCK = ("SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime")
-_BY_TIME = {"RadiopharmaceuticalStartDateTime": None}
+_BY_TIME, _BY_DATE = {"RadiopharmaceuticalStartDateTime": None}, {"RadiopharmaceuticalStartTime": None}
 _LATER = {"SeriesTime": "111500"}  # processed after the scan
 
 SUV = [
@@ -135,7 +136,7 @@ SUV = [
         (*_DRUG, *_CLOCK, "RadiopharmaceuticalStartTime"),
     ),
     Case(
-        "by its date and time", pet, uptake, (*_DRUG, *_CLOCK, "RadiopharmaceuticalStartDateTime")
+        "by its date and time", lambda: pet(start=_BY_DATE), uptake, (*_DRUG, *_CLOCK, "RadiopharmaceuticalStartDateTime")
     ),
     Case("over midnight", over_midnight, uptake, (*_DRUG, *_CLOCK, "RadiopharmaceuticalStartDateTime")),
     Case("over midnight, by time", over_midnight_by_time, uptake, (*_DRUG, *_CLOCK, "RadiopharmaceuticalStartTime")),

@@ -91,7 +91,8 @@ def segmented(datasets: Sequence[Dataset]) -> dict[str, Any]:
     return {
         "affine": volume.affine,
         "voxels": volume.array,
-        "sources": len(segmentation.get_source_image_uids()),
+        "sources": [len(frame.DerivationImageSequence[0].SourceImageSequence)
+                    for frame in data.PerFrameFunctionalGroupsSequence],
         "segments": list(segmentation.segment_numbers),
         "kinds": [(kind.value, kind.scheme_designator)
                   for kind in (kinds.segmented_property_type, kinds.segmented_property_category)],
@@ -105,7 +106,8 @@ def oblique(number: int) -> Dataset:
     normal = np.cross(_OBLIQUE[:3], _OBLIQUE[3:])
     data = images.ct(1, 1, number)
     where = [f"{one:.8g}" for one in np.array([-125.5, -130.25, -40.0]) + 2.5 * number * normal]
-    return fill(data, ImagePositionPatient=where, ImageOrientationPatient=[f"{one:.8g}" for one in _OBLIQUE])
+    fill(data, RescaleSlope="0.5", ImagePositionPatient=where)
+    return fill(data, ImageOrientationPatient=[f"{one:.8g}" for one in _OBLIQUE])
 
 
 def shuffled(numbers: Sequence[int]) -> list[Dataset]:

@@ -23,17 +23,24 @@ REMOVED = ("REMOVED", "99COLLECTE", "Removed")
 _MEANING_LENGTH = 64
 
 
-def clean_code(value: str, scheme: str) -> tuple[str, str, str] | None:
-    """Value, scheme and meaning of a coded entry as they may be told; None where they may not."""
-    if meaning := _meanings().get((scheme, value)):
-        return value, scheme, meaning
+def clean_code(value: str, scheme: str, meant: str = "") -> tuple[str, str, str] | None:
+    """Value, scheme and meaning of a coded entry as they may be told; None where they may not. ``meant``: the meaning
+    that the file gives, which stays where it is one of those that PS3.16 gives the code, and is never told else.
+    """
+    if known := _meanings().get((scheme, value)):
+        return value, scheme, _one_of(known, meant)
     syntax = _syntaxes().get(scheme)
     if syntax is None or not syntax.fullmatch(value):
         return None
     if scheme == "SCT" and not verhoeff.is_valid(value):  # a SNOMED CT identifier ends in its check digit
         return None
     mapped = _newer_codes().get(value, "") if scheme in ("SRT", "SNM3", "99SDM") else ""
-    return value, scheme, _meanings().get(("SCT", mapped), value)
+    return value, scheme, _one_of(_meanings().get(("SCT", mapped), (value,)), meant)
+
+
+def _one_of(known: tuple[str, ...], meant: str) -> str:
+    """The known meaning that the file gives; else the shortest."""
+    return meant if meant in known else min(known, key=len)
 
 
 def is_public_scheme(designator: str) -> bool:
@@ -78,13 +85,13 @@ def _newer_codes() -> dict[str, str]:
 
 
 @cache
-def _meanings() -> dict[tuple[str, str], str]:
-    """(scheme, value) → meaning (the shortest of several), for the codes of the context groups of PS3.16 that pydicom
-    carries.
+def _meanings() -> dict[tuple[str, str], tuple[str, ...]]:
+    """(scheme, value) → meanings, of the codes of the context groups of PS3.16 that pydicom carries: a view is cranial
+    to caudal in one group, and caudad in another.
     """
     from pydicom.sr.codedict import codes  # half a second: most files have no code that we look up
 
-    meanings: dict[tuple[str, str], str] = {}
+    meanings: dict[tuple[str, str], tuple[str, ...]] = {}
     for scheme in codes.schemes():
         collection = getattr(codes, scheme)
         for keyword in collection.dir():
@@ -92,9 +99,9 @@ def _meanings() -> dict[tuple[str, str], str]:
                 code = getattr(collection, keyword)
             except RuntimeError:  # one keyword, several codes: the entry keeps its value
                 continue
-            known = meanings.get((scheme, code.value))
-            if code.meaning.isascii() and (known is None or len(code.meaning) < len(known)):
-                meanings[scheme, code.value] = code.meaning[:_MEANING_LENGTH]
+            meaning = code.meaning[:_MEANING_LENGTH]
+            if meaning.isascii():
+                meanings[scheme, code.value] = (*meanings.get((scheme, code.value), ()), meaning)
     return meanings
 
 

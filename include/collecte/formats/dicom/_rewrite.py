@@ -332,7 +332,8 @@ def _item(passage: Passage, item: Item, place: int) -> bytes | None:
     if coded is None:
         # An entry by URN, or a meaning without its code, says nothing that may be told.
         return None if CODE_MEANING in found else b"".join(written[tag] for tag in sorted(written))
-    entry = clean_code(_text(passage, found[coded]), _text(passage, found.get(CODE_SCHEME)))
+    value, scheme, meant = (_text(passage, found.get(tag)) for tag in (coded, CODE_SCHEME, CODE_MEANING))
+    entry = clean_code(value, scheme, meant)
     if entry is None:
         return None
     version = _text(passage, found.get(CODE_SCHEME_VERSION))
