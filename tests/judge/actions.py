@@ -15,7 +15,7 @@ from tests.judge.decoding import CannotDecode, decoded, read, syntax_of
 from tests.judge.run import Case
 from tests.judge.searching import Leak
 from tests.judge.strings import folded
-from tests.judge.walking import Path, Paths, paths, walk
+from tests.judge.walking import Path, Paths, none_of, paths, walk
 
 #: Pixels round a burned-in text that a mask may take along.
 MARGIN = 40
@@ -61,7 +61,13 @@ class Pair:
 
     @cached_property
     def paths_before(self) -> Paths:
-        return paths(self.before, {folded(planted.text) for planted in self.case.planted})
+        return paths(self.before)
+
+    @cached_property
+    def paths_unplanted(self) -> Paths:
+        """The same, what was planted put to None."""
+        planted = {folded(one.text) for one in self.case.planted}
+        return {path: [none_of(value, planted) for value in values] for path, values in self.paths_before.items()}
 
     @cached_property
     def paths_after(self) -> Paths:
@@ -76,7 +82,7 @@ def _wanted(pair: Pair, keywords: Set[str]) -> Iterator[tuple[Path, list[object]
     """What stood in the file before planting, at places that stay, with the values that were not planted over."""
     for path in pair.case.sample.clean:
         if path[-1] in keywords and set(path[:-1]) <= pair.sequences:
-            yield path, pair.paths_before.get(path, [])
+            yield path, pair.paths_unplanted.get(path, [])
 
 
 def tag_retained(pairs: Sequence[Pair]) -> Tally:
@@ -152,8 +158,8 @@ def date_shifted(pairs: Sequence[Pair]) -> Tally:
 
 
 def _dates(pair: Pair) -> Iterator[tuple[Path, date, date]]:
-    before, after = paths(pair.before), pair.paths_after
-    for path, values in before.items():
+    after = pair.paths_after
+    for path, values in pair.paths_before.items():
         if "Date" in path[-1] and len(after.get(path, [])) == len(values):
             for old, new in zip(values, after[path], strict=True):
                 if (first := _day(str(old))) and (second := _day(str(new))):
@@ -210,7 +216,7 @@ def _references(pairs: Sequence[Pair], new: dict[str, str], tally: Tally) -> Ite
     for pair in pairs:
         if str(pair.before.get("Modality")) not in expected.REFERRING:
             continue
-        for path, values in paths(pair.before).items():  # UIDs of before count as planted elsewhere
+        for path, values in pair.paths_before.items():
             if path[-1] not in expected.REFERENCES or len(path) < 2 or not set(path[:-1]) <= pair.sequences:
                 continue
             after = set(map(str, pair.paths_after.get(path, [])))

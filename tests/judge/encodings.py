@@ -140,11 +140,20 @@ def alphabets() -> Iterator[Sample]:
 
 
 def _needles(text: str, sets: str | list[str]) -> tuple[Needle, ...]:
-    """Its words, and its bytes as they stand in the file, seen as Latin-1."""
-    words = [word for part in text.split("=") for word in part.replace("^", " ").replace("-", " ").split()]
+    """Its words, and their bytes: as they stand in the file, and in UTF-16."""
+    words = {word for part in text.split("=") for word in part.replace("^", " ").replace("-", " ").split()}
+    long = sorted(word for word in words if len(word.encode()) > 5)
     codecs = convert_encodings(sets)
-    spelled = [encode_string(word, codecs).decode("latin-1") for word in words]
-    return tuple(Needle(folded(word), "foreign") for word in {*words, *spelled} if len(word.encode()) > 5)
+    spelled = {
+        written.decode("latin-1")
+        for word in long
+        for written in (encode_string(word, codecs), word.encode("utf-16-le"), word.encode("utf-16-be"))
+        if b"\0" not in written  # in UTF-16, letters of Latin-1 are found once their zeros are left out
+    }
+    return (
+        *(Needle(folded(word), "foreign") for word in long),
+        *(Needle(written, "bytes") for written in sorted(spelled)),
+    )
 
 
 def with_text() -> Iterator[Sample]:

@@ -1,5 +1,6 @@
 """The score sheet of a trial."""
 
+import logging
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,8 +12,8 @@ from collecte.records import State
 from tests.judge import conformance, expected
 from tests.judge.actions import ACTIONS, Pair, Tally, text_removed
 from tests.judge.run import Case, Trial
-from tests.judge.searching import Leak, search_file, search_texts
-from tests.judge.strings import folded
+from tests.judge.searching import Leak, Searcher
+from tests.judge.views import text_view
 
 
 @dataclass
@@ -67,15 +68,21 @@ class Score:
 
 def score(trial: Trial) -> Score:
     """Judge a trial."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's, over planted values that are none of their VR
-        return _score(trial)
+    logger = logging.getLogger("pydicom")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # planted values are none of their VR, and most bytes no data set
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _score(trial)
+    finally:
+        logger.setLevel(level)
 
 
 def _score(trial: Trial) -> Score:
     accepted = [case for case in trial.cases if case.after is not None]
     sheet = Score(len(trial.cases), sum(len(case.planted) for case in trial.cases))
-    sheet.leaks = [*_in_outputs(trial, accepted), *_in_reports(trial)]
+    sheet.leaks = list(_leaks(trial, accepted))
     _turned_away(sheet, trial.cases)
     for case, new in zip(accepted, conformance.added([(c.before, c.after) for c in accepted]), strict=True):
         sheet.added += [(case.sample.label, line) for line in sorted(new)]
@@ -86,29 +93,21 @@ def _score(trial: Trial) -> Score:
     return sheet
 
 
-def _in_outputs(trial: Trial, accepted: Sequence[Case]) -> list[Leak]:
-    """In each output what its own source held, and in the outputs' names what anybody's did."""
-    found = []
+def _leaks(trial: Trial, accepted: Sequence[Case]) -> Iterator[Leak]:
+    """In each output, what its own source held, and of the others' what is no chance; in the outputs' names, in what is
+    logged, warned of or said in findings, what anybody's did.
+    """
+    searcher = Searcher({case.sample.path: case.planted for case in trial.cases})
     for case in accepted:
-        for planted, where in search_file(case.after, case.planted):
-            found.append(Leak(case.sample.path, case.sample.label, planted.place, planted.text, where))
-    names = {"names of outputs": folded("\n".join(str(path) for path in trial.outputs))}
-    return found + _anywhere(trial, names)
-
-
-def _in_reports(trial: Trial) -> list[Leak]:
-    """What is logged, warned of, or said in findings."""
-    said = "\n".join(trial.said)
-    findings = "\n".join(str(finding) for case in trial.cases for finding in case.outcome.as_dict()["findings"])
-    return _anywhere(trial, {"log": folded(said), "findings": folded(findings)})
-
-
-def _anywhere(trial: Trial, texts: dict[str, str]) -> list[Leak]:
-    return [
-        Leak(case.sample.path, case.sample.label, planted.place, planted.text, where)
-        for case in trial.cases
-        for planted, where in search_texts(texts, case.planted)
-    ]
+        for planted, where in searcher.file(case.after, case.sample.path):
+            yield Leak(case.sample.path, case.sample.label, planted.place, planted.text, where)
+    texts = {
+        "names of outputs": (str(path) for path in trial.outputs),
+        "log": trial.said,
+        "findings": (str(finding) for case in trial.cases for finding in case.outcome.as_dict()["findings"]),
+    }
+    for planted, where in searcher.views(text_view(where, "\n".join(lines)) for where, lines in texts.items()):
+        yield Leak("", "reports", planted.place, planted.text, where)
 
 
 def _turned_away(sheet: Score, cases: Sequence[Case]) -> None:

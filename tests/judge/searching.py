@@ -1,31 +1,24 @@
-"""Looks for planted strings in what came out: in raw bytes and in decoded values, in every spelling that is easy."""
+"""Looks for planted strings in what came out: in raw bytes, in decoded values, in whatever is packed or encoded in
+them, in every spelling that is easy. All strings of a trial stand in one automaton: each file is read for everybody's.
+"""
 
-import base64
 import re
-import warnings
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pydicom
-from pydicom.charset import convert_encodings
-from pydicom.dataset import Dataset
-from pydicom.encaps import generate_fragments
-from pydicom.filebase import DicomBytesIO
-from pydicom.filereader import read_dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+import hyperscan
 
-from tests.judge.strings import Needle, Planted, folded
+from tests.judge.dates import days
+from tests.judge.strings import Needle, Planted
+from tests.judge.views import View, plain, views
 
-#: Shorter words than this occur in compressed images by chance.
-RAW_LETTERS = 6
-_UID = re.compile(r"\d+(?:\.\d+){2,}")
-_PACKED = re.compile(rb"\x78[\x01\x5e\x9c\xda]|\x1f\x8b\x08")
-_PACKED_TRIED, _PACKED_BYTES = 200, 1 << 20
-#: An image's entropy-coded bytes beyond this are searched for long words only, as they are.
-_FOLDED_BYTES = 1 << 22
+#: Shorter words than this occur in compressed images by chance; of another file's strings, shorter than that.
+RAW_LETTERS, OTHERS_LETTERS = 6, 8
+_UID = re.compile(rb"\d+(?:\.\d+){2,}")
+_NOT_COMPACT = re.compile(rb"[^0-9a-z]")
+_WORDS = ("name", "first", "base64", "foreign")
 
 
 @dataclass(frozen=True)
@@ -39,132 +32,105 @@ class Leak:
     where: str
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """A needle, whose it is and where it stood."""
+
+    source: str
+    planted: Planted
+    needle: Needle
+
+
+class Searcher:
+    """Knows the strings of a whole trial, by the file that they were planted in."""
+
+    def __init__(self, planted: Mapping[str, Sequence[Planted]]) -> None:
+        self._entries: dict[bytes, list[_Entry]] = defaultdict(list)
+        self._days: dict[str, list[_Entry]] = defaultdict(list)
+        for source, strings in planted.items():
+            for one in strings:
+                for needle in one.needles:
+                    entry = _Entry(source, one, needle)
+                    self._entries[_literal(needle)].append(entry)
+                    if needle.day:
+                        self._days[needle.day].append(entry)
+        self._literals = list(self._entries)
+        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        self._database.compile(
+            expressions=self._literals,
+            ids=list(range(len(self._literals))),
+            flags=[0] * len(self._literals),
+            literal=True,
+        )
+
+    def file(self, path: Path, source: str) -> Iterator[tuple[Planted, str]]:
+        """Each string of its source that an output holds, and each of another's that can be no chance."""
+        yield from self.views(views(path.read_bytes()), source)
+
+    def views(self, seen: Iterable[View], source: str | None = None) -> Iterator[tuple[Planted, str]]:
+        """Each string that stands in one of the views, once, with the view; ``source`` None: anybody's counts."""
+        found: set[int] = set()
+        for view in seen:
+            for entry in self._in_view(view):
+                own = source in (None, entry.source)
+                if id(entry.planted) in found or not (own or _is_no_chance(entry.needle)):
+                    continue
+                found.add(id(entry.planted))
+                yield _told(entry), view.where if own else f"{view.where}, of another file"
+
+    def _in_view(self, view: View) -> Iterator[_Entry]:
+        for literal, ends in self._scanned(view.data).items():
+            for entry in self._entries[literal]:
+                if _counts(entry.needle, literal, ends, view):
+                    yield entry
+        for day in days(view.data):
+            yield from self._days.get(day, ())
+        if not view.raw:
+            for literal in self._scanned(_NOT_COMPACT.sub(b"", _UID.sub(b" ", view.data))):
+                yield from (entry for entry in self._entries[literal] if entry.needle.kind == "digits")
+
+    def _scanned(self, data: bytes) -> dict[bytes, list[int]]:
+        """The literals that stand in the bytes, each with the offsets where it ends."""
+        ends: dict[bytes, list[int]] = defaultdict(list)
+
+        def met(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            ends[self._literals[number]].append(end)
+
+        self._database.scan(data, match_event_handler=met)
+        return ends
+
+
 def search_file(path: Path, planted: Sequence[Planted]) -> Iterator[tuple[Planted, str]]:
     """Each planted string that an output holds, with where it was found."""
-    texts = dict(_texts(path.read_bytes()))
-    return search_texts(texts, planted)
+    return Searcher({"": planted}).file(path, "")
 
 
-def search_texts(texts: dict[str, str], planted: Sequence[Planted]) -> Iterator[tuple[Planted, str]]:
-    """Each planted string that stands in one of the folded texts."""
-    compact = {where: re.sub(r"[^0-9a-z]", "", _UID.sub(" ", text)) for where, text in texts.items()}
-    for one in planted:
-        for needle in one.needles:
-            where = next((way for way, text in texts.items() if _found(needle, text, compact[way], way)), None)
-            if where is not None:  # first names and towns stand in many places: they do not tell which
-                yield (replace(one, place="first name or town") if needle.kind == "first" else one), where
-                break
+def _literal(needle: Needle) -> bytes:
+    """The bytes that are looked for; the views are folded in the same way."""
+    return plain(needle.text.encode("latin-1")) if needle.kind == "bytes" else needle.text.encode()
 
 
-def _found(needle: Needle, text: str, compact: str, where: str) -> bool:
-    raw = where.startswith("raw")
-    if needle.kind in ("name", "first", "base64", "foreign"):
-        return (len(needle.text) >= RAW_LETTERS or not raw) and _spelled(needle.text, text, raw)
-    if needle.kind == "digits" and len(needle.text) < 10:  # a day, which the digits of some UID may hold by chance
-        return re.search(rf"(?<![\d.]){needle.text}(?![\d.])", text) is not None or (not raw and needle.text in compact)
-    if needle.kind == "digits":
-        return needle.text in text or (not raw and needle.text in compact)
-    return needle.text in text
+def _is_no_chance(needle: Needle) -> bool:
+    """Whether a string is long enough to stand in another's file for no reason but a leak; dates and towns are many."""
+    return needle.kind in ("name", "digits", "uid", "foreign", "base64") and len(needle.text) >= OTHERS_LETTERS
 
 
-def _spelled(word: str, text: str, raw: bool) -> bool:
-    if word in text:
-        return True
-    if not raw or not word.isascii():
-        return False
-    return any(spelling in text for spelling in _spellings(word))
+def _counts(needle: Needle, literal: bytes, ends: Sequence[int], view: View) -> bool:
+    if needle.kind in _WORDS:
+        return len(needle.text) >= RAW_LETTERS or not view.raw
+    if needle.kind == "bytes":
+        return len(literal) >= RAW_LETTERS or not view.raw
+    if needle.kind == "digits" and len(literal) < 10:  # a day, which the digits of some UID may hold by chance
+        return any(_stands_alone(view.data, end - len(literal), end) for end in ends)
+    return True
 
 
-def _spellings(word: str) -> Iterator[str]:
-    """Hex and base64, folded as the text is: letters of either case count as one."""
-    for cased in {word, word.upper(), word.capitalize()}:
-        data = cased.encode()
-        yield data.hex()
-        for shift in range(3):
-            packed = base64.b64encode(bytes(shift) + data).decode()
-            yield packed[(0, 2, 3)[shift] : len(packed) - 4].casefold()
+def _stands_alone(data: bytes, start: int, end: int) -> bool:
+    """Whether no digit and no point stands beside."""
+    around = data[max(0, start - 1) : start] + data[end : end + 1]
+    return not any(sign in b"0123456789." for sign in around)
 
 
-def _texts(raw: bytes) -> Iterator[tuple[str, str]]:
-    """Every text that a file can be read as, folded, by the way of reading."""
-    yield from _raw_texts("raw", raw)
-    if (body := inflated(raw)) is not None:
-        yield from _raw_texts("raw, inflated", body)
-    packed = b"\n".join(_unpacked(raw))
-    if packed:
-        yield "decoded, packed streams", folded(packed.decode("utf-8", "replace"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        dataset = pydicom.dcmread(DicomBytesIO(raw), force=True)
-        yield "decoded values", folded("\n".join(_values(dataset.file_meta)) + "\n" + "\n".join(_values(dataset)))
-
-
-def _raw_texts(where: str, raw: bytes) -> Iterator[tuple[str, str]]:
-    if len(raw) > _FOLDED_BYTES:
-        raw = raw[: _FOLDED_BYTES // 2] + raw[-_FOLDED_BYTES // 2 :]
-    yield f"{where} as Latin-1", folded(raw.decode("latin-1"))
-    yield f"{where} as UTF-8", folded(raw.decode("utf-8", "ignore"))
-    yield f"{where} without NUL", folded(raw.replace(b"\0", b"").decode("latin-1"))  # UTF-16, either way
-    even = bytearray(raw[: len(raw) // 2 * 2])
-    even[0::2], even[1::2] = even[1::2], even[0::2]
-    yield f"{where} with bytes swapped", folded(even.decode("latin-1"))
-
-
-def inflated(raw: bytes) -> bytes | None:
-    """The data set of a deflated file; None of another."""
-    if DeflatedExplicitVRLittleEndian.encode() not in raw[:1024]:
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        meta = pydicom.filereader.read_file_meta_info(DicomBytesIO(raw)) if raw[128:132] == b"DICM" else None
-    if meta is None:
-        return None
-    start = 144 + meta.FileMetaInformationGroupLength
-    packer = zlib.decompressobj(wbits=-15)
-    return packer.decompress(raw[start:], 1 << 26) + packer.unused_data
-
-
-def _unpacked(raw: bytes) -> Iterator[bytes]:
-    """What zlib and gzip streams inside the file hold."""
-    for number, match in enumerate(_PACKED.finditer(raw)):
-        if number == _PACKED_TRIED:
-            return
-        with suppress(zlib.error):  # bytes that only look like it
-            yield zlib.decompressobj(wbits=47).decompress(raw[match.start() : match.start() + _PACKED_BYTES], 65536)
-
-
-def _values(dataset: Dataset, depth: int = 0) -> Iterator[str]:
-    """Each value as text: as pydicom decodes it, and its bytes under the data set's character sets."""
-    for tag in list(dataset.keys()):
-        raw = dataset.get_item(tag)
-        if isinstance(raw.value, bytes) and tag != 0x7FE00010:
-            yield from _bytes_read(raw.value, dataset, depth)
-        try:
-            element = dataset[tag]
-        except Exception:  # noqa: BLE001, S112 -- whatever a broken value raises: its bytes were read above
-            continue
-        if element.VR == "SQ":
-            for item in element.value:
-                yield from _values(item, depth + 1)
-        elif tag == 0x7FE00010 and element.is_undefined_length:
-            yield from (fragment[:4096].decode("latin-1") for fragment in generate_fragments(element.value))
-        elif not isinstance(element.value, bytes):
-            yield str(element.value)
-
-
-def _bytes_read(value: bytes, dataset: Dataset, depth: int) -> Iterator[str]:
-    for codec in {"latin-1", "utf-8", *_codecs(dataset)}:
-        yield value.decode(codec, "ignore")
-    if b"\xfe\xff\x00\xe0" in value[:4] or (len(value) > 8 and value[4:8] == b"\xff\xff\xff\xff"):
-        return
-    if 16 < len(value) < 65536 and depth < 8:
-        try:
-            nested = read_dataset(DicomBytesIO(value), is_implicit_VR=True, is_little_endian=True)
-            yield from _values(nested, depth + 1)
-        except Exception:  # noqa: BLE001 -- most values are no data sets
-            return
-
-
-def _codecs(dataset: Dataset) -> list[str]:
-    sets = dataset.get("SpecificCharacterSet") or "ISO_IR 6"
-    return [codec for codec in convert_encodings(list(sets) if not isinstance(sets, str) else [sets]) if codec]
+def _told(entry: _Entry) -> Planted:
+    """First names and towns stand in many places: they do not tell which."""
+    return replace(entry.planted, place="first name or town") if entry.needle.kind == "first" else entry.planted

@@ -4,6 +4,7 @@ A family name is put together from parts, so that it is no word of any vocabular
 """
 
 import base64
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -36,10 +37,13 @@ DATES = 84
 
 @dataclass(frozen=True)
 class Needle:
-    """What is looked for: ``text`` folded (see :func:`folded`), or digits alone, or a UID."""
+    """What is looked for: ``text`` folded (see :func:`folded`), or digits alone, or a UID; of kind ``bytes``, bytes as
+    letters of Latin-1. ``day``: what day it says, as YYYYMMDD: it is looked for in other writings, too.
+    """
 
     text: str
     kind: str
+    day: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,13 @@ class Planted:
     needles: tuple[Needle, ...]
 
 
+#: Marks that are put on letters: accents, vowel points.
+_MARKS = re.compile("[" + "".join(c for c in map(chr, range(0x10000)) if unicodedata.combining(c)) + "]+")
+
+
 def folded(text: str) -> str:
     """Without case and accents; other alphabets stay."""
-    plain = unicodedata.normalize("NFKD", text)
-    return "".join(c for c in plain if not unicodedata.combining(c)).casefold()
+    return _MARKS.sub("", unicodedata.normalize("NFKD", text)).casefold()
 
 
 class Strings:
@@ -92,7 +99,7 @@ class Strings:
     def date(self, place: str, tail: str = "") -> Planted:
         """A date as DICOM writes it; ``tail``: what follows in a DT."""
         text = f"{self.day():%Y%m%d}"
-        return Planted(place, text + tail, (Needle(text, "date"),))
+        return Planted(place, text + tail, (Needle(text, "date", day=text),))
 
     def person(self, place: str) -> Planted:
         """A value of VR PN."""
@@ -148,7 +155,8 @@ class Strings:
             "born": f"{day:%d%m%Y}",
             "iso": f"{day:%Y%m%d}",
         }[kind]
-        needles = [Needle(sought, "name" if kind == "name" else "digits")]
+        told = f"{day:%Y%m%d}" if kind in ("born", "iso") else ""
+        needles = [Needle(sought, "name" if kind == "name" else "digits", day=told)]
         if "Brest" in text:
             needles.append(Needle("brest", "first"))
         if first in text:

@@ -14,14 +14,18 @@ Path = tuple[str, ...]
 Paths = dict[Path, list[object]]
 
 
-def paths(data: Dataset, planted: Set[str] = frozenset()) -> Paths:
-    """Every public element; ``planted``: folded texts that count as none."""
+def paths(data: Dataset) -> Paths:
+    """Every public element."""
     found: Paths = defaultdict(list)
     for path, element in walk(data):
         value = _value(element)
-        empty = value in ("", b"", None) or (isinstance(value, str) and folded(value) in planted)
-        found[path].append(None if empty else value)
+        found[path].append(None if value in ("", b"", None) else value)
     return found
+
+
+def none_of(value: object, planted: Set[str]) -> object:
+    """The value; None where it is one of the planted texts (folded)."""
+    return None if isinstance(value, str) and folded(value) in planted else value
 
 
 def walk(data: Dataset, path: Path = ()) -> Iterator[tuple[Path, DataElement]]:
