@@ -114,9 +114,11 @@ def _around(places: npt.NDArray[np.intp], length: int) -> slice:
 
 def _spans(length: int, tile: int) -> list[tuple[int, int]]:
     """From where to where each tile goes; all are of one length and share :data:`_SHARED` pixels or more."""
-    count = max(1, -(-(length - _SHARED) // (tile - _SHARED)))
+    if length <= tile:
+        return [(0, length)]
+    count = -(-(length - _SHARED) // (tile - _SHARED))
     size = min(length, -(-(length + (count - 1) * _SHARED) // count))
-    step = (length - size) / max(1, count - 1)
+    step = (length - size) / (count - 1)
     return [(round(index * step), round(index * step) + size) for index in range(count)]
 
 
