@@ -23,6 +23,23 @@ def hits(tmp_path: Path, kind: IdentifierKind, value: str, text: str, subject: s
 
 
 @pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("RESEARCH", set()),
+        ("séquelle de neurochirurgie", set()),
+        ("Research MRI", {"RESIDUAL-ADDRESS"}),
+        ("neurochirurgie/kervelguin", {"RESIDUAL-ADDRESS"}),
+    ],
+)
+def test_what_departments_are_called_by_is_no_address_alone(tmp_path: Path, text: str, found: set[str]) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text, "utf-8")
+    places = ("Research MRI", "Neurochirurgie Kervelguin")
+    scanner = compile_scanner([Identifier(IdentifierKind.ADDRESS, place, None) for place in places])
+    assert {finding.code for finding in scanner.scan(path, [SUBJECT])} == found
+
+
+@pytest.mark.parametrize(
     ("number", "text"),
     [
         ("123456", "1.2.840.123456.7"),

@@ -40,8 +40,8 @@ def technical() -> frozenset[bytes]:
 
 @cache
 def known() -> frozenset[bytes]:
-    """Folded words that may hold a name by chance: the technical ones and those of ``[language]``."""
-    return (technical() | _section("language")) - names()
+    """Folded words that may hold a name by chance: the technical ones, those of ``[language]`` and ``[medicine]``."""
+    return (technical() | _section("language") | _section("medicine")) - names()
 
 
 def says_nothing(word: bytes) -> bool:
