@@ -158,7 +158,17 @@ def test_without_the_date_option_dates_and_times_go(make: Maker) -> None:
 
 @pytest.mark.parametrize(
     ("age", "told"),
-    [("089Y", "089Y"), ("090Y", "090Y"), ("103Y", "090Y"), ("006M", "006M"), ("999W", "999W"), ("vieux", None)],
+    [
+        ("089Y", "089Y"),
+        ("090Y", "090Y"),
+        ("103Y", "090Y"),
+        ("006M", "006M"),
+        ("75Y", "75Y"),
+        ("0Y", "0Y"),
+        ("1912Y", None),
+        ("999W", "999W"),
+        ("vieux", None),
+    ],
 )
 def test_ages_over_89_years_become_90(tmp_path: Path, make: Maker, age: str, told: str | None) -> None:
     safe = make(spliced(tmp_path / "in", [element(0x00101010, "AS", age.encode())])).dataset

@@ -207,6 +207,18 @@ def test_unused_offsets_of_rle_are_blanked() -> None:
     assert cleaned(RLE, data) == struct.pack("<2L", 1, 64) + b"\0" * 56 + b"\x81\0\x81\0"
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
+def test_a_single_frame_of_rle_may_lie_in_fragments_but_bring_no_other(chunk: int) -> None:
+    data = struct.pack("<3L", 2, 64, 66) + NAME.ljust(52, b"x") + b"\x81\0\x81\0\x81\0"
+    whole = cleaned(RLE, data)
+    assert NAME not in whole
+    for cut in (20, 64, 66, 68):
+        assert cleaned(RLE, data[:cut], data[cut:], chunk=chunk) == whole
+    for fragments in ((data, data), (data[:66], data[66:], data)):
+        with pytest.raises(Refusal):
+            cleaned(RLE, *fragments, chunk=chunk)
+
+
 def test_what_follows_a_deflated_or_plain_frame_is_blanked() -> None:
     deflated = zlib.compress(GREY.tobytes())[2:-4]
     for chunk in (1, 100, 1 << 20):

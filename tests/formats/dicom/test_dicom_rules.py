@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from pydicom.datadict import dictionary_VR, keyword_for_tag
+from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from collecte.challenge import AttributeRule
@@ -168,6 +169,17 @@ def test_clean_pixel_data_is_stamped_where_something_was_cleaned_alone(make: Mak
     every = context(options=["clean_pixel_data"], text_in_pixels={"found": "mask", "share": 1})
     copy = make(slice_of(), every).dataset
     assert "113101" not in [item.CodeValue for item in copy.DeidentificationMethodCodeSequence]
+
+
+def test_the_step_that_an_image_was_made_in_is_a_reference_still(make: Maker) -> None:
+    step = Dataset()
+    step.ReferencedSOPClassUID, step.ReferencedSOPInstanceUID = "1.2.840.10008.3.1.2.3.3", "1.2.3.4.99"
+    step.PerformedProcedureStepDescription = "Delacroix"
+    made = make(slice_of(ReferencedPerformedProcedureStepSequence=[step]))
+    (item,) = made.dataset.ReferencedPerformedProcedureStepSequence
+    assert item.ReferencedSOPClassUID == step.ReferencedSOPClassUID
+    assert item.ReferencedSOPInstanceUID == context().pseudonyms.uid("1.2.3.4.99")
+    assert b"Delacroix" not in made.bytes
 
 
 def test_an_attribute_stays_in_the_objects_that_need_it_alone() -> None:

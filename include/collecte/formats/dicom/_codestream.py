@@ -12,16 +12,17 @@ from itertools import pairwise
 
 from collecte.formats.dicom._j2k_stream import j2k
 from collecte.formats.dicom._jpeg_stream import jpeg, jpeg_ls
-from collecte.formats.dicom._plain_stream import deflated, rle, uncompressed
+from collecte.formats.dicom._plain_stream import deflated, rle, rle_frame, uncompressed
 from collecte.formats.dicom._source import Sink
 from collecte.formats.dicom._stream import Parser, Stream, broken
 
 _UNCOMPRESSED, _DEFLATED = "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.8.1"
+_RLE = "1.2.840.10008.1.2.5"
 _PARSERS: Mapping[str, Parser] = {
     **{f"1.2.840.10008.1.2.4.{number}": jpeg for number in (50, 51, 53, 55, 57, 70)},
     **{f"1.2.840.10008.1.2.4.{number}": jpeg_ls for number in (80, 81)},
     **{f"1.2.840.10008.1.2.4.{number}": j2k for number in (90, 91, 92, 93, 201, 202, 203)},
-    "1.2.840.10008.1.2.5": rle,
+    _RLE: rle,
 }
 
 
@@ -37,7 +38,7 @@ class Cleaner:
 
     def __init__(self, transfer_syntax: str, frames: int, frame_bytes: int | None, sink: Sink) -> None:
         self._stream = Stream()
-        self._steps = _parser(transfer_syntax, frame_bytes)(self._stream)
+        self._steps = _parser(transfer_syntax, frames, frame_bytes)(self._stream)
         self._frames = frames
         self._sink = sink
         self._headers: deque[tuple[int, bytes]] = deque()
@@ -48,6 +49,8 @@ class Cleaner:
         self._headers.append((self._announced, header))
         self._announced += length
         self._stream.fragment(length)
+        if not length:  # no bytes of it will come
+            self._step()
 
     def feed(self, data: bytes | memoryview) -> None:
         """Bytes of that fragment.
@@ -86,7 +89,9 @@ class Cleaner:
         self._stream.settle()
 
 
-def _parser(transfer_syntax: str, frame_bytes: int | None) -> Parser:
+def _parser(transfer_syntax: str, frames: int, frame_bytes: int | None) -> Parser:
+    if transfer_syntax == _RLE and frames == 1:
+        return rle_frame
     if parser := _PARSERS.get(transfer_syntax):
         return parser
     if frame_bytes is None or transfer_syntax not in (_UNCOMPRESSED, _DEFLATED):

@@ -1,5 +1,7 @@
 """What both questions need to know of a file before they answer: may it pass? Who it is about says ``_identity``."""
 
+from itertools import takewhile
+
 from collecte.challenge import DicomRules
 from collecte.findings import Finding
 from collecte.formats.dicom._identity import MODALITY, SOP_CLASS_UID, Identity, identity, rules_of
@@ -12,14 +14,13 @@ __all__ = ("SOP_CLASS_UID", "identity", "look_of", "refusals", "rules_of")
 
 _BURNED_IN_ANNOTATION, _BODY_PART = 0x00280301, 0x00180015
 _MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
-#: No group of a data set comes before 0008; that of a DICOMDIR does.
-_FIRST = 0x00080000
+_DIRECTORY_GROUP = 0x0004
 
 
 def refusals(dicom: Dicom, who: Identity, rules: DicomRules) -> tuple[Finding, ...]:
     """Why the file may not pass; empty where it may."""
     sop_class = dicom.word(SOP_CLASS_UID)
-    if sop_class == _MEDIA_STORAGE_DIRECTORY or next(iter(dicom.header.elements), _FIRST) < _FIRST:
+    if sop_class == _MEDIA_STORAGE_DIRECTORY or _has_records(dicom):
         return (Finding("DICOM-DIRECTORY"),)
     if not sop_class:
         return (Finding("DICOM-INCOMPLETE", values={"attribute": "SOPClassUID"}),)
@@ -39,6 +40,12 @@ def refusals(dicom: Dicom, who: Identity, rules: DicomRules) -> tuple[Finding, .
     if _overlay_in_pixels(dicom):
         found.append(Finding("DICOM-OVERLAY-IN-PIXELS", place="(60xx,0102)"))
     return tuple(found)
+
+
+def _has_records(dicom: Dicom) -> bool:
+    """Whether elements of a DICOMDIR stand at the beginning: in ascending order, few come before them."""
+    early = takewhile(lambda tag: tag >> 16 <= _DIRECTORY_GROUP, dicom.header.elements)
+    return any(tag >> 16 == _DIRECTORY_GROUP for tag in early)
 
 
 def _not_covered(sop_class: str) -> Finding:

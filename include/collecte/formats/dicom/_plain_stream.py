@@ -4,6 +4,7 @@ the frame is blanked.
 
 import struct
 import zlib
+from collections.abc import Generator
 
 from collecte.formats.dicom._stream import Parser, Stream, Wait, broken
 
@@ -15,16 +16,33 @@ _PIECE = 1 << 18
 def rle(stream: Stream) -> Wait:
     """RLE (PS3.5, annex G): the header's unused offsets are blanked; the segments pass."""
     while (yield from stream.peek(1)):
-        stream.frames += 1
-        count, *offsets = struct.unpack("<16L", (yield from stream.need(_RLE_HEADER)))
-        used = offsets[:count]
-        if not 0 < count <= _RLE_SEGMENTS or used[0] != _RLE_HEADER or used != sorted(set(used)):
+        if stream.left < _RLE_HEADER or (yield from _rle_header(stream)) >= stream.left:
             raise broken()
-        if used[-1] >= stream.left:
-            raise broken()
-        yield from stream.keep(4 + 4 * count)
-        yield from stream.blank(4 * (_RLE_SEGMENTS - count))
         yield from stream.keep(stream.left)
+
+
+def rle_frame(stream: Stream) -> Wait:
+    """A single frame of RLE, which some writers cut into fragments; one that begins another frame is refused."""
+    end = stream.position + _RLE_HEADER + (yield from _rle_header(stream))
+    while (yield from stream.peek(1)):
+        count, first = struct.unpack("<LL", (yield from stream.peek(8)).ljust(8, b"\0"))
+        if stream.starts and first == _RLE_HEADER and 0 < count <= _RLE_SEGMENTS:
+            raise broken()
+        yield from stream.keep(stream.left)
+    if stream.position <= end:
+        raise broken()
+
+
+def _rle_header(stream: Stream) -> Generator[None, None, int]:
+    """Where the last segment begins, behind the header."""
+    stream.frames += 1
+    count, *offsets = struct.unpack("<16L", (yield from stream.need(_RLE_HEADER)))
+    used = offsets[:count]
+    if not 0 < count <= _RLE_SEGMENTS or used[0] != _RLE_HEADER or used != sorted(set(used)):
+        raise broken()
+    yield from stream.keep(4 + 4 * count)
+    yield from stream.blank(4 * (_RLE_SEGMENTS - count))
+    return int(used[-1]) - _RLE_HEADER
 
 
 def uncompressed(frame_bytes: int) -> Parser:

@@ -122,7 +122,8 @@ def _shifted_one(value: bytes, shift: timedelta) -> bytes | None:
     return text.encode("ascii") + (rest if day else b"")
 
 
-_AGE = re.compile(rb"(\d{3})([DWMY]) *\0?")
+#: Some machines write an age without leading zeros.
+_AGE = re.compile(rb"(\d{1,3})([DWMY]) *\0?")
 #: The oldest age that is told, in each unit (89 years).
 _AGE_CAPS = {b"D": 89 * 365 + 22, b"W": 89 * 52 + 16, b"M": 89 * 12 + 11, b"Y": 89}
 

@@ -158,5 +158,5 @@ def _iso(text: str) -> str | None:
 
 
 def _years(text: str) -> float | None:
-    number, unit = text[:3], text[3:]
-    return int(number) * _YEARS[unit] if number.isdecimal() and unit in _YEARS else None
+    number, unit = text[:-1], text[-1:]
+    return int(number) * _YEARS[unit] if number.isdecimal() and len(number) <= 3 and unit in _YEARS else None
