@@ -62,27 +62,6 @@ class PatientRef:
         return "PatientRef(…)"
 
 
-@dataclass(frozen=True)
-class Harvest:
-    """What one file says of itself before it is made safe. IDENTIFYING: all but ``name``, ``subjects``, ``findings``.
-
-    ``subjects``: pseudonyms. ``object_key`` groups files into one object (a SeriesInstanceUID); ``logical_id`` tells
-    that a later file is a correction of this one (a SOPInstanceUID); None where the kind has none. ``name`` is the
-    output's relative POSIX path, without anything identifying and a function of the input and the keys alone. With a
-    refusing finding, ``name`` may be empty. ``identifiers`` may be read from the file each time they are taken.
-    """
-
-    name: str
-    subjects: tuple[str, ...] = ()
-    identifiers: Set[Identifier] = frozenset()
-    object_key: str | None = None
-    logical_id: str | None = None
-    findings: tuple[Finding, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"Harvest({self.name!r}, …)"
-
-
 class Look(StrEnum):
     """Whether text may stand in an output's pixels: look at each, at a sample, or there are none to look at.
 
@@ -93,6 +72,29 @@ class Look(StrEnum):
     ALWAYS = "always"
     SAMPLE = "sample"
     NEVER = "never"
+
+
+@dataclass(frozen=True)
+class Harvest:
+    """What one file says of itself before it is made safe. IDENTIFYING: all but ``name``, ``subjects``, ``findings``.
+
+    ``subjects``: pseudonyms. ``object_key`` groups files into one object (a SeriesInstanceUID); ``logical_id`` tells
+    that a later file is a correction of this one (a SOPInstanceUID); None where the kind has none. ``name`` is the
+    output's relative POSIX path, without anything identifying and a function of the input and the keys alone. With a
+    refusing finding, ``name`` may be empty. ``identifiers`` may be read from the file each time they are taken.
+    ``look``: whether text may stand in its pixels.
+    """
+
+    name: str
+    subjects: tuple[str, ...] = ()
+    identifiers: Set[Identifier] = frozenset()
+    object_key: str | None = None
+    logical_id: str | None = None
+    findings: tuple[Finding, ...] = ()
+    look: Look = Look.NEVER
+
+    def __repr__(self) -> str:
+        return f"Harvest({self.name!r}, …)"
 
 
 class Box(NamedTuple):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,7 @@ from collecte.catalogue import (
     ShardRef,
     counts_of,
     cut,
+    cut_in_order,
     delivery_chain,
     files_of_delivery,
     files_of_shard,
@@ -259,6 +261,17 @@ def test_cutting_loses_no_file_and_keeps_to_its_limits(
         assert (piece.files, piece.bytes) == (len(inside), sum(size for _, size in inside))
         assert piece.files <= max_files
         assert piece.bytes <= max_bytes or piece.files == 1
+
+
+@given(FILES, st.integers(1, 10))
+def test_a_file_that_weighs_more_counts_as_so_many(files: list[tuple[int, int]], max_files: int) -> None:
+    pieces = cut_in_order(sorted(files), 10**9, max_files, lambda file_id: 1 + file_id % 3)
+    held = [[f for f, _ in sorted(files) if p.first_file <= f <= p.last_file] for p in pieces]  # type: ignore[operator]
+    assert [file for piece in held for file in piece] == [file for file, _ in sorted(files)]
+    for piece in held:
+        assert sum(1 + file_id % 3 for file_id in piece) <= max_files or len(piece) == 1
+    for one, following in pairwise(held):
+        assert sum(1 + file_id % 3 for file_id in [*one, following[0]]) > max_files, "none is smaller than it may be"
 
 
 def test_cutting_nothing_gives_no_shard() -> None:

@@ -7,7 +7,7 @@ began.
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -163,16 +163,24 @@ def cut(files: Iterable[tuple[int, int]], max_bytes: int, max_files: int) -> lis
     return cut_in_order(sorted(files), max_bytes, max_files)
 
 
-def cut_in_order(files: Iterable[tuple[int, int]], max_bytes: int, max_files: int) -> list[ShardPlan]:
-    """:func:`cut` for very many files that come in the order of their ids: only the shards are held in memory."""
+def cut_in_order(
+    files: Iterable[tuple[int, int]], max_bytes: int, max_files: int, weigh: Callable[[int], float] = lambda file_id: 1
+) -> list[ShardPlan]:
+    """:func:`cut` for very many files that come in the order of their ids: only the shards are held in memory.
+
+    ``weigh`` says as how many files one counts, by its id.
+    """
     plans: list[ShardPlan] = []
     piece: ShardPlan | None = None
+    weight = 0.0
     for file_id, size in files:
-        if piece and piece.files < max_files and piece.bytes + size <= max_bytes:
+        own = weigh(file_id)
+        if piece and weight + own <= max_files and piece.bytes + size <= max_bytes:
             piece = ShardPlan(piece.first_file, file_id, piece.files + 1, piece.bytes + size)
+            weight += own
             continue
         plans += [piece] if piece else []
-        piece = ShardPlan(file_id, file_id, 1, size)
+        piece, weight = ShardPlan(file_id, file_id, 1, size), own
     return [*plans, piece] if piece else plans
 
 
@@ -230,6 +238,16 @@ def planned(connection: Connection, delivery_id: int, step: str, *, unfinished: 
         ShardRef(f"d{row.delivery:04d}/{step}/{row.number}", f"shard {row.number}/{row.of} · {_files(row.files)}")
         for row in connection.execute(statement)
     ]
+
+
+def counts_by_range(connection: Connection, delivery_id: int, step: str) -> list[tuple[int, int, Mapping[str, int]]]:
+    """First and last file (ids) of each shard of a step that is done, with its counts, in the order of the ids."""
+    shard = tables.shard.c
+    statement = select(shard.first_file, shard.last_file, shard.counts).where(
+        shard.delivery_id == delivery_id, shard.step == step, shard.done_at.is_not(None), shard.first_file.is_not(None)
+    )
+    rows = connection.execute(statement.order_by(shard.first_file))
+    return [(row.first_file, row.last_file, row.counts or {}) for row in rows]
 
 
 def _files(n: int) -> str:

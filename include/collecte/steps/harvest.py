@@ -7,11 +7,11 @@ from pathlib import Path, PurePosixPath
 
 from collecte.catalogue import DeliveryRow, FileRow, Lease, Moves, archives_of, files_of_shard
 from collecte.catalogue.recalls import refused_digests
-from collecte.findings import Finding
+from collecte.findings import Finding, refused
 from collecte.formats import Context
 from collecte.gates import kinds_covered
 from collecte.receive import archive_kind, empty, kind_not_allowed, not_unpacked, type_unknown
-from collecte.records import Harvest, Identifier, State
+from collecte.records import Harvest, Identifier, Look, State
 from collecte.steps.moving import lease_of, paths_of, quarantine, working
 from collecte.steps.recall_disk import remove_paths
 from collecte.steps.refusal import recalled, turn_away
@@ -94,11 +94,23 @@ def harvest(site: Site, shard: str) -> dict[str, int]:
         counts.update(examined.kind for _, examined in waiting)
         counts["files"] = len(waiting)
         _link(delivery, moves, looked)
+        if looks := _looks(site, [examined.harvest for _, examined in waiting]):
+            counts["looks_for_text"] = looks
         counts["quarantined"] = _record(site, delivery, moves, waiting)
         if gone:
             counts["refused"] = len(gone)
     remove_paths(received / file.landing for file in gone if file.landing)
     return dict(counts)
+
+
+def _looks(site: Site, harvests: Sequence[Harvest]) -> int:
+    """How many of these files will be looked at for text in their pixels, about: by it the next steps are cut."""
+    dicom = site.challenge.kinds.dicom
+    looked = [harvest for harvest in harvests if not refused(harvest.findings)]
+    always = sum(harvest.look in (Look.ALWAYS, Look.DECLARED) for harvest in looked)
+    samples = [harvest.object_key for harvest in looked if harvest.look is Look.SAMPLE]
+    first = len(set(samples))
+    return always + first + round((len(samples) - first) * (dicom.text_in_pixels.share if dicom else 0))
 
 
 def _turn_away(site: Site, moves: Moves, everything: Sequence[tuple[FileRow, Examined]]) -> list[FileRow]:

@@ -4,17 +4,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from collecte.findings import Finding
+from collecte.findings import Finding, refused
 from collecte.formats import Context
 from collecte.formats.dicom import _people
 from collecte.formats.dicom._elements import Element, vr_of
 from collecte.formats.dicom._identity import PATIENT_ID, SPECIFIC_CHARACTER_SET, Identity, identity, rules_of
-from collecte.formats.dicom._judge import refusals
+from collecte.formats.dicom._judge import look_of, refusals
 from collecte.formats.dicom._part10 import Dicom, opened_dicom
 from collecte.formats.dicom._tables import by_tag
 from collecte.formats.dicom._text import charsets, readings
 from collecte.formats.dicom._wall import Refusal
-from collecte.records import Harvest, Identifier, IdentifierKind
+from collecte.records import Harvest, Identifier, IdentifierKind, Look
 
 _MANUFACTURER, _MODEL = 0x00080070, 0x00081090
 
@@ -73,6 +73,7 @@ def _harvested(dicom: Dicom, context: Context) -> Harvest:
         object_key=who.object_key or None,
         logical_id=who.logical_id or None,
         findings=findings,
+        look=Look.NEVER if refused(findings) else look_of(dicom),
     )
 
 
