@@ -83,11 +83,12 @@ def _model() -> pydicom.Dataset:
 
 
 def _pixels(model: pydicom.Dataset) -> Any:
-    """The model's pixels, side by side; its rows and columns are set to theirs."""
+    """The model's pixels, enlarged; its rows and columns are set to theirs. (Side by side, they would look like lines
+    of text.)"""
     pixels = np.frombuffer(model.PixelData, np.int16).reshape(model.Rows, model.Columns)
     times = SIZE // model.Rows
     model.Rows = model.Columns = SIZE
-    return np.tile(pixels, (times, times))
+    return pixels.repeat(times, 0).repeat(times, 1)
 
 
 def _place(model: pydicom.Dataset, number: int) -> None:

@@ -20,7 +20,7 @@ from collecte.steps.deidentify import deidentify
 from collecte.steps.make_safe import make_file_safe
 
 #: Name, frames of 0.5 MB, rounds.
-CASES = (("50 MB", 100, 7), ("2 GB", 4000, 3))
+CASES = (("50 MB", 100, 7), ("2 GB", 4000, 5))
 COPY_GOAL, PEAK_MB, PROCESSES_GOAL = 1.2, 200, 0.55
 #: Slices that two processes share: the work takes some times as long as their start.
 MANY, PROCESS_ROUNDS = 1000, 3

@@ -44,6 +44,12 @@ def copy_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.copy")
 
 
+def clear(paths: Sequence[Path]) -> None:
+    """Remove the copies of before: nobody writes over another's file."""
+    for path in paths:
+        copy_of(path).unlink(missing_ok=True)
+
+
 def _read_and_write(paths: Sequence[Path]) -> None:
     for path in paths:
         pydicom.dcmread(path).save_as(copy_of(path))
