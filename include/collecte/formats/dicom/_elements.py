@@ -1,7 +1,7 @@
 """The elements of a data set, as places in its bytes: no value is copied or converted before somebody asks for it.
 
 Encoding rules: PS3.5, clause 7. Whatever breaks them is refused; a few habits of real devices are read (see
-:func:`_one`).
+:func:`_head`).
 """
 
 from collections.abc import Callable
@@ -18,9 +18,21 @@ from collecte.formats.dicom._wall import unreadable
 UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 PIXEL_DATA, FLOAT_PIXELS, DOUBLE_PIXELS = 0x7FE00010, 0x7FE00008, 0x7FE00009
+#: Groups before those of a data set that are met at its beginning: of commands, of a DICOMDIR (refused later under its
+#: own name), and odd ones that may hold private elements no more. None of their elements passes.
+_EARLY_GROUPS = frozenset((0x0000, 0x0003, 0x0004, 0x0005, 0x0007))
 _PIXELS = (PIXEL_DATA, FLOAT_PIXELS, DOUBLE_PIXELS)
 #: Items within items; the deepest of the standard's own structures stays under ten.
 _DEPTH_LIMIT = 32
+#: Elements of a data set's outermost level; and elements and items within one of its sequences, or all those of unknown
+#: length: the functional groups of 50,000 frames. Each takes a quarter of a kilobyte of memory, and may take eight
+#: bytes of a file.
+_TOP_LIMIT, _NESTED_LIMIT = 1 << 16, 1 << 22
+#: Bytes of a value of the VRs that hold a name, a code, a date or a paragraph (64 KiB, PS3.5, 6.2), and of a UID.
+TEXT_LIMIT = 1 << 20
+_TEXT_VRS = frozenset(("AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UI"))
+#: Layouts that are remembered, and elements of the longest.
+_LAYOUTS_LIMIT, _LAYOUT_ELEMENTS = 64, 4096
 
 _SHORT_VRS = {
     vr.encode("ascii"): vr
@@ -139,7 +151,9 @@ def read_header(data: bytes, position: int, encoding: Encoding) -> Header:
     if layout and layout.fits(data, position):
         return layout.header
     header, simple = read_each(data, position, encoding)
-    if simple and header.pixels:
+    if simple and header.pixels and len(header.elements) <= _LAYOUT_ELEMENTS:
+        if len(_LAYOUTS) >= _LAYOUTS_LIMIT:
+            _LAYOUTS.clear()
         ends = [*header.elements.values(), header.pixels]
         heads = Struct("<" + "".join(f"{e.value - e.start}s{e.end - e.value}x" for e in ends))
         _LAYOUTS[key] = _Layout(heads, heads.unpack_from(data, position), header)
@@ -156,10 +170,11 @@ def read_each(data: bytes, position: int, encoding: Encoding) -> tuple[Header, b
     """
     end, last_head = len(data), len(data) - 8
     found: dict[int, Element] = {}
-    last, ascending, known = 0, True, True
+    last, ascending, known = -1, True, True
     # Most elements of most files have an explicit VR of the short form: theirs is the straight way.
     short_vr = _SHORT_VRS.get if encoding.explicit else _no_vr
     sequences, new, unpack = _sequences(encoding), tuple.__new__, encoding.tag_vr.unpack_from
+    nested = _Nested(data)
     while position < end:
         group, number, code, length = unpack(data, position) if position <= last_head else (0, 0, b"", 0)
         if 0x0008 <= group < 0x7FE0 and (vr := short_vr(code)):
@@ -174,17 +189,19 @@ def read_each(data: bytes, position: int, encoding: Encoding) -> tuple[Header, b
                 pixels = Element(tag, vr, position, value, value, None, length == UNDEFINED) if tag in _PIXELS else None
                 ordered = found if ascending else dict(sorted(found.items()))
                 return Header(ordered, pixels, length), ascending and known
-            if tag < 0x00080000 and tag >> 16 != 0x0004:  # 0004: a DICOMDIR, refused later under its own name
+            if tag < 0x00080000 and (tag <= last or tag >> 16 not in _EARLY_GROUPS):
                 raise unreadable()
             if length != UNDEFINED and sequences(tag, vr):
                 if (stop := value + length) > end:
                     raise Short
                 element = Element(tag, vr, position, value, stop, UNREAD)
             else:
-                element = _one(data, position, end, encoding, 0, head)
+                element = nested.one(position, end, encoding, 0, head)
                 stop = element.end
                 known = known and length != UNDEFINED
         found[tag] = element
+        if len(found) > _TOP_LIMIT:
+            raise unreadable()
         position = stop
         if tag <= last:
             ascending = False
@@ -217,7 +234,7 @@ def items_of(data: bytes, element: Element, encoding: Encoding) -> tuple[Item, .
     if element.items is not UNREAD:
         return element.items
     inner = IMPLICIT_LITTLE if element.vr == "UN" else encoding
-    return _within(data, element.value, element.end, inner, 0)
+    return _Nested(data).within(element.value, element.end, inner, 0)
 
 
 def read_element(data: bytes, position: int, encoding: Encoding) -> Element:
@@ -227,7 +244,7 @@ def read_element(data: bytes, position: int, encoding: Encoding) -> Element:
         Short: the data end before it does.
         Refusal: it is no DICOM.
     """
-    return _one(data, position, len(data), encoding, 0, _head(data, position, len(data), encoding))
+    return _Nested(data).one(position, len(data), encoding, 0, _head(data, position, len(data), encoding))
 
 
 def _head(data: bytes, position: int, end: int, encoding: Encoding) -> Head:
@@ -249,85 +266,104 @@ def _head(data: bytes, position: int, end: int, encoding: Encoding) -> Head:
     return tag, vr.decode("ascii", "replace"), position + 12, encoding.length.unpack_from(data, position + 8)[0]
 
 
-def _one(data: bytes, position: int, end: int, encoding: Encoding, depth: int, head: Head) -> Element:
-    """The element at ``position``, whose head was read already, with its items."""
-    tag, vr, value, length = head
-    if tag >> 16 == 0xFFFE or depth > _DEPTH_LIMIT:
-        raise unreadable()
-    if length != UNDEFINED:
-        stop = value + length
-        if stop > end:
-            raise Short
-        items = _defined_items(data, tag, vr, value, stop, encoding, depth)
-        return Element(tag, vr, position, value, stop, items)
-    if vr in _BULK_VRS or (not vr and tag == PIXEL_DATA):
-        return Element(tag, vr, position, value, _after_fragments(data, value, end, encoding), None, fragments=True)
-    inner = IMPLICIT_LITTLE if vr == "UN" else encoding
-    found, stop = _items(data, value, end, inner, depth, defined=False)
-    return Element(tag, vr, position, value, stop, found)
+class _Nested:
+    """Reads elements with what is nested in them, and counts that."""
 
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._left = _NESTED_LIMIT
 
-def _defined_items(
-    data: bytes, tag: int, vr: str, value: int, stop: int, encoding: Encoding, depth: int
-) -> tuple[Item, ...] | None:
-    """The items of an element of known length, where it is a sequence by its VR or by the dictionary."""
-    if vr == "SQ" or (not vr and vr_of(tag) == "SQ"):
-        return _within(data, value, stop, encoding, depth)
-    if vr == "UN" and vr_of(tag) == "SQ":
-        return _within(data, value, stop, IMPLICIT_LITTLE, depth)
-    return None
-
-
-def _within(data: bytes, value: int, stop: int, encoding: Encoding, depth: int) -> tuple[Item, ...]:
-    try:
-        return _items(data, value, stop, encoding, depth, defined=True)[0]
-    except Short:  # the bytes are all there: what runs over the sequence's end is its content
-        raise unreadable() from None
-
-
-def _items(
-    data: bytes, position: int, end: int, encoding: Encoding, depth: int, *, defined: bool
-) -> tuple[tuple[Item, ...], int]:
-    """The items from ``position`` up to ``end`` or to the delimiter of the sequence, and where they end."""
-    items: list[Item] = []
-    while position < end or not defined:
-        tag, _, value, length = _head(data, position, end, encoding)
-        if tag == SEQUENCE_END:
-            return tuple(items), value
-        if tag != ITEM:
+    def one(self, position: int, end: int, encoding: Encoding, depth: int, head: Head) -> Element:
+        """The element at ``position``, whose head was read already, with its items."""
+        tag, vr, value, length = head
+        if tag >> 16 == 0xFFFE or depth > _DEPTH_LIMIT:
             raise unreadable()
-        if length == UNDEFINED:
-            elements, position = _until(data, value, end, encoding, depth + 1)
-        else:
-            position = value + length
-            if position > end:
+        if length != UNDEFINED:
+            stop = value + length
+            if stop > end:
                 raise Short
-            elements = _exactly(data, value, position, encoding, depth + 1)
-        items.append(Item(elements, encoding))
-    return tuple(items), position
+            if length > TEXT_LIMIT and _is_text(tag, vr):
+                raise unreadable()
+            return Element(tag, vr, position, value, stop, self._defined(tag, vr, value, stop, encoding, depth))
+        if vr in _BULK_VRS or (not vr and tag == PIXEL_DATA):
+            stop = _after_fragments(self._data, value, end, encoding)
+            return Element(tag, vr, position, value, stop, None, fragments=True)
+        inner = IMPLICIT_LITTLE if vr == "UN" else encoding
+        found, stop = self._items(value, end, inner, depth, defined=False)
+        return Element(tag, vr, position, value, stop, found)
 
+    def _defined(
+        self, tag: int, vr: str, value: int, stop: int, encoding: Encoding, depth: int
+    ) -> tuple[Item, ...] | None:
+        """The items of an element of known length, where it is a sequence by its VR or by the dictionary."""
+        if vr == "SQ" or (not vr and vr_of(tag) == "SQ"):
+            return self.within(value, stop, encoding, depth)
+        if vr == "UN" and vr_of(tag) == "SQ":
+            return self.within(value, stop, IMPLICIT_LITTLE, depth)
+        return None
 
-def _until(data: bytes, position: int, end: int, encoding: Encoding, depth: int) -> tuple[tuple[Element, ...], int]:
-    """The elements of an item of undefined length, and where its delimiter ends."""
-    elements: list[Element] = []
-    while True:
-        head = _head(data, position, end, encoding)
-        if head[0] == ITEM_END:
-            return tuple(elements), head[2]
-        elements.append(_one(data, position, end, encoding, depth, head))
-        position = elements[-1].end
-
-
-def _exactly(data: bytes, position: int, end: int, encoding: Encoding, depth: int) -> tuple[Element, ...]:
-    """The elements of an item of known length."""
-    elements: list[Element] = []
-    while position < end:
+    def within(self, value: int, stop: int, encoding: Encoding, depth: int) -> tuple[Item, ...]:
+        """The items of a sequence of known length."""
         try:
-            elements.append(_one(data, position, end, encoding, depth, _head(data, position, end, encoding)))
-        except Short:
+            return self._items(value, stop, encoding, depth, defined=True)[0]
+        except Short:  # the bytes are all there: what runs over the sequence's end is its content
             raise unreadable() from None
-        position = elements[-1].end
-    return tuple(elements)
+
+    def _items(
+        self, position: int, end: int, encoding: Encoding, depth: int, *, defined: bool
+    ) -> tuple[tuple[Item, ...], int]:
+        """The items from ``position`` up to ``end`` or to the delimiter of the sequence, and where they end."""
+        items: list[Item] = []
+        while position < end or not defined:
+            tag, _, value, length = _head(self._data, position, end, encoding)
+            if tag == SEQUENCE_END:
+                return tuple(items), value
+            if tag != ITEM:
+                raise unreadable()
+            self._count()
+            if length == UNDEFINED:
+                elements, position = self._until(value, end, encoding, depth + 1)
+            else:
+                position = value + length
+                if position > end:
+                    raise Short
+                elements = self._exactly(value, position, encoding, depth + 1)
+            items.append(Item(elements, encoding))
+        return tuple(items), position
+
+    def _until(self, position: int, end: int, encoding: Encoding, depth: int) -> tuple[tuple[Element, ...], int]:
+        """The elements of an item of undefined length, and where its delimiter ends."""
+        elements: list[Element] = []
+        while True:
+            head = _head(self._data, position, end, encoding)
+            if head[0] == ITEM_END:
+                return tuple(elements), head[2]
+            self._count()
+            elements.append(self.one(position, end, encoding, depth, head))
+            position = elements[-1].end
+
+    def _exactly(self, position: int, end: int, encoding: Encoding, depth: int) -> tuple[Element, ...]:
+        """The elements of an item of known length."""
+        elements: list[Element] = []
+        while position < end:
+            self._count()
+            try:
+                head = _head(self._data, position, end, encoding)
+                elements.append(self.one(position, end, encoding, depth, head))
+            except Short:
+                raise unreadable() from None
+            position = elements[-1].end
+        return tuple(elements)
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise unreadable()
+
+
+def _is_text(tag: int, vr: str) -> bool:
+    """Whether an element is of a VR with short values, by its own word or the dictionary's."""
+    return vr in _TEXT_VRS or (vr in ("", "UN") and vr_of(tag) in _TEXT_VRS)
 
 
 def _after_fragments(data: bytes, position: int, end: int, encoding: Encoding) -> int:

@@ -4,12 +4,14 @@ header lies as the one before did, its elements are looked up by runs of several
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from collecte.formats.dicom._elements import Element, Encoding
+from collecte.formats.dicom._elements import UNREAD, Element, Encoding
 from collecte.formats.dicom._rewrite import MEMORY_BYTES, Done, Layout, Passage, rewrite, write_private
 from collecte.formats.dicom._rules import TOP
 
 #: Elements of a run, at most: all of them are rewritten where one has changed.
 _RUN = 8
+#: Elements of a header that is remembered, at most.
+_MOST = 4096
 #: Where the runs are remembered: apart from elements.
 _RUNS = -1
 
@@ -30,7 +32,7 @@ def header(
     """
     plan = passage.plan
     if plan.layout is None or plan.layout.elements is not elements or plan.layout.stamped != stamped.keys():
-        plan.layout = Layout(elements, frozenset(stamped))
+        plan.layout = Layout(elements, frozenset(stamped)) if _may_come_again(elements) else None
         return _joined(rewrite(passage, elements.values(), TOP, encoding) | dict(stamped))
     layout = plan.layout
     if not layout.runs:
@@ -50,6 +52,12 @@ def header(
     if layout.private:
         written |= write_private(passage, layout.private, encoding)
     return _joined(written)
+
+
+def _may_come_again(elements: Mapping[int, Element]) -> bool:
+    """Whether a header may be another file's, too: sequences of unknown length are read anew each time, and are not
+    kept in memory for nothing."""
+    return len(elements) <= _MOST and all(e.items is None or e.items is UNREAD for e in elements.values())
 
 
 def _joined(written: Mapping[int, bytes]) -> bytes:

@@ -68,7 +68,7 @@ class Dicom:
         """The first value of a UID, code or number in text; empty where there is none. SOP class and instance are those
         of the file meta information where the data set does not say.
         """
-        return self.raw(tag).split(b"\\")[0].strip(b"\0 ").decode("latin-1") or self.media.get(tag, "")
+        return self.raw(tag).partition(b"\\")[0].strip(b"\0 ").decode("latin-1") or self.media.get(tag, "")
 
     def number(self, tag: int) -> int | None:
         """The first value of VR US."""
@@ -149,19 +149,29 @@ def _start(head: bytes) -> int:
 def _meta(source: Source, position: int) -> tuple[dict[int, str], int]:
     """The UIDs of SOP class, instance and transfer syntax, and where the data set begins. The group's own length is not
     trusted: some devices leave it out, others count wrongly."""
-    head, uids = source.head, dict[int, str]()
-    while head[position : position + 2] == b"\x02\x00":
-        encoding = EXPLICIT_LITTLE if head[position + 4 : position + 6].isalpha() else IMPLICIT_LITTLE
+    uids = dict[int, str]()
+    while _at_hand(source, position)[:2] == b"\x02\x00":
+        encoding = EXPLICIT_LITTLE if source.head[position + 4 : position + 6].isalpha() else IMPLICIT_LITTLE
         try:
-            element = read_element(head, position, encoding)
+            element = read_element(source.head, position, encoding)
         except Short:
-            raise Refusal("DICOM-TRUNCATED") from None
+            if source.complete:
+                raise Refusal("DICOM-TRUNCATED") from None
+            source.grow()
+            continue
         if element.tag in _META_UIDS:
-            uids[_META_UIDS[element.tag]] = head[element.value : element.end].strip(b"\0 ").decode("latin-1")
+            uids[_META_UIDS[element.tag]] = source.head[element.value : element.end].strip(b"\0 ").decode("latin-1")
         position = element.end
-    if position >= len(head) and source.complete:
+    if position >= len(source.head):
         raise Refusal("DICOM-TRUNCATED")
     return uids, position
+
+
+def _at_hand(source: Source, position: int) -> bytes:
+    """The head of the element at a position; shorter only where the file ends."""
+    while len(source.head) - position < 8 and not source.complete:
+        source.grow()
+    return source.head[position : position + 8]
 
 
 def _layout(uid: str) -> tuple[str, bool]:

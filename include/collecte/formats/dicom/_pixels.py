@@ -55,12 +55,13 @@ def splice(dicom: Dicom, pixels: Element, sink: Sink) -> None:
 
 def _native(dicom: Dicom, pixels: Element, sink: Sink) -> None:
     there, wanted = dicom.header.pixel_length, expected_bytes(dicom, pixels.tag)
-    if wanted is not None and there < wanted:
+    if wanted is None:  # whatever stands there would pass for pixels
+        raise Refusal("DICOM-UNREADABLE", place="Rows, Columns, BitsAllocated, NumberOfFrames")
+    if there < wanted:
         raise Short
-    count = there if wanted is None else wanted
-    sink(_element_header(pixels, count + (count & 1), dicom.output_encoding))
-    dicom.source.copy(count, sink)
-    if count & 1:
+    sink(_element_header(pixels, wanted + (wanted & 1), dicom.output_encoding))
+    dicom.source.copy(wanted, sink)
+    if wanted & 1:
         sink(b"\0")
 
 
@@ -155,7 +156,7 @@ def expected_bytes(dicom: Dicom, tag: int) -> int | None:
     """
     rows, columns = dicom.number(_ROWS), dicom.number(_COLUMNS)
     bits = _BITS_OF.get(tag) or dicom.number(_BITS)
-    frames = dicom.word(_FRAMES) or "1"
+    frames = dicom.word(_FRAMES).removeprefix("+") or "1"
     if not rows or not columns or not bits or not frames.isdecimal() or len(frames) > 12:
         return None
     samples = dicom.number(_SAMPLES) or 1

@@ -15,6 +15,8 @@ from collecte.formats.dicom._values import BINARY_SIZES, BULK_VRS
 
 #: Creator, folded; group; last byte of the element number.
 Key = tuple[str, int, int]
+#: Characters of a value of VR LO; what is longer names nobody whose elements are known.
+_LONGEST_CREATOR = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def creators(data: bytes, elements: Iterable[Element]) -> dict[int, Element]:
 def rule_of(rules: PrivateRules, data: bytes, blocks: Mapping[int, Element], tag: int) -> PrivateRule | None:
     """What becomes of a private element; None: it goes."""
     creator = blocks.get(tag & 0xFFFFFF00)
-    if creator is None:
+    if creator is None or creator.end - creator.value > _LONGEST_CREATOR:
         return None
     name = data[creator.value : creator.end].strip(b"\0 ").decode("latin-1")
     return rules.get((folded(name), tag >> 16, tag & 0xFF))

@@ -20,7 +20,16 @@ from collecte.formats.dicom._codes import (
     clean_code,
     coded_item,
 )
-from collecte.formats.dicom._elements import UNREAD, Element, Encoding, Item, items_of, write_element, write_item
+from collecte.formats.dicom._elements import (
+    TEXT_LIMIT,
+    UNREAD,
+    Element,
+    Encoding,
+    Item,
+    items_of,
+    write_element,
+    write_item,
+)
 from collecte.formats.dicom._private import PrivateRule, creators, private_vr, rule_of, written_anew
 from collecte.formats.dicom._rules import CODING_SCHEMES, TEXT_VRS, Action, Decision, Rules
 from collecte.formats.dicom._tables import by_tag
@@ -35,6 +44,8 @@ PUBLIC_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
 #: Bytes of an element that is remembered, and elements of a place.
 MEMORY_BYTES, _MEMORY_ELEMENTS = 4096, 8192
 _CONTENT_SEQUENCE = 0x0040A730
+#: VRs whose values may be as long as they like: those of numbers, in binary or spelled, and sequences.
+_LONG_VRS = frozenset((*BINARY_SIZES, *BULK_VRS, "DS", "IS", "SQ"))
 
 
 class Done(NamedTuple):
@@ -139,7 +150,7 @@ def rewrite(passage: Passage, elements: Iterable[Element], place: int, encoding:
         done = memory.get(raw)
         if done is None:
             done = apply(passage, element, decision, encoding)
-            if len(raw) <= MEMORY_BYTES:
+            if len(raw) <= MEMORY_BYTES and len(memory) <= _MEMORY_ELEMENTS:
                 memory[raw] = done
         if done.written is not None:
             written[tag] = done.written
@@ -159,6 +170,8 @@ def apply(passage: Passage, element: Element, decision: Decision, encoding: Enco
 
 def _applied(passage: Passage, element: Element, decision: Decision, encoding: Encoding) -> bytes | None:
     action = decision.action
+    if element.end - element.value > TEXT_LIMIT and decision.vr not in _LONG_VRS:
+        return _fallback(passage, element.tag, decision, decision.otherwise)
     if action is Action.KEEP:
         return _kept(passage, element, decision, encoding)
     if action is Action.ITEMS:
@@ -370,6 +383,8 @@ def private_element(passage: Passage, element: Element, rule: PrivateRule, encod
     if vr == "SQ":
         return _private_sequence(passage, element, encoding) if rule.how == "keep" else None
     if not vr or element.items is not None or element.fragments:
+        return None
+    if len(raw) > TEXT_LIMIT and vr not in _LONG_VRS:
         return None
     if not plan.encoding.little and element.vr == "UN":
         return None

@@ -38,9 +38,11 @@ class Stream:
     # What the parser's driver calls.
 
     def fragment(self, length: int) -> None:
-        """Announce the next fragment, before its bytes."""
-        self._announced += length
-        self._ends.append(self._announced)
+        """Announce the next fragment, before its bytes. An empty one begins and ends where the one before it does."""
+        _ = self.left  # lets go of the fragments that are done, even where no parser asks
+        if length:
+            self._announced += length
+            self._ends.append(self._announced)
 
     def give(self, data: bytes | memoryview) -> None:
         """Bytes of the fragment announced last; they are let go of in :meth:`settle`."""
