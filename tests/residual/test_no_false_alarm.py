@@ -184,6 +184,19 @@ def test_flat_pixels_are_no_number(tmp_path: Path, value: bytes) -> None:
     assert compile_scanner([Identifier(IdentifierKind.ID, value.decode())]).scan(path, ()) == ()
 
 
+def test_a_short_code_beside_a_name_does_not_tell_who(tmp_path: Path) -> None:
+    software = clean_dataset()
+    software.SoftwareVersions = "syngo MR XA60"
+    path = write(tmp_path / "f.dcm", software)
+    for name, found in (("Kervelguin^XA60", set()), ("XA60", {"RESIDUAL-NAME"}), ("XA60^Jo", {"RESIDUAL-NAME"})):
+        scanner = compile_scanner([Identifier(IdentifierKind.NAME, name)])
+        assert {finding.code for finding in scanner.scan(path, [SUBJECT])} == found, name
+    longer = clean_dataset()
+    longer.SoftwareVersions = "H13885"
+    scanner = compile_scanner([Identifier(IdentifierKind.NAME, "Kervelguin^H13885")])
+    assert scanner.scan(write(tmp_path / "g.dcm", longer), [SUBJECT])
+
+
 def test_pixels_of_sixteen_bits_that_spell_an_id_in_utf_16_are_pixels(tmp_path: Path) -> None:
     path = raw_file(tmp_path / "f.dcm", element(0x7FE00010, "OW", b"\0\0" + "48515049".encode("utf-16-le") + b"\0\0"))
     assert compile_scanner([Identifier(IdentifierKind.ID, "48515049")]).scan(path, ()) == ()

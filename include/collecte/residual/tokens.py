@@ -59,6 +59,8 @@ _ADDRESS_SPLIT = re.compile(rb"[\r\n,;^=/\\]+")
 _WORDS = re.compile(rb"[a-z0-9\x80-\xff]+")
 _SEPARATORS = (b"", b" ", b"-", b"_", b".", b"/")
 _DIGITS = re.compile(rb"\d+")
+#: Characters of a code beside a name, as software and coils are called by (``XA60``): it does not tell who.
+_SHORT_CODE = 4
 #: Digits, leading zeros apart, of the shortest number that is looked for without them, and with others; and digits in
 #: all of the widest with others: hospitals number their patients in up to ten places.
 _SHORTEST_BARE, _SHORTEST_PADDED, _WIDEST_PADDED = 4, 5, 10
@@ -75,9 +77,11 @@ def _name(value: bytes) -> Iterator[Token]:
         return
     for group in value.split(b"="):
         parts = [part for part in _SPLIT.split(group) if part]
+        spoken = any(len(part) > _SHORT_CODE and part.isalpha() and not says_nothing(part) for part in parts)
         for part in parts:
             if len(part) >= 2:
-                yield _token(IdentifierKind.NAME, part, weak=len(part) < 3 or says_nothing(part))
+                code = spoken and len(part) <= _SHORT_CODE and any(48 <= byte <= 57 for byte in part)
+                yield _token(IdentifierKind.NAME, part, weak=code or len(part) < 3 or says_nothing(part))
         strong = any(len(part) >= 3 and not says_nothing(part) and not part.isdigit() for part in parts)
         if not strong and 1 < len(parts) <= 4:
             yield from _phrases(IdentifierKind.NAME, parts)

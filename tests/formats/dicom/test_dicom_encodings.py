@@ -195,6 +195,17 @@ def test_elements_out_of_order_leave_in_order_and_the_last_of_two_counts(tmp_pat
     assert b"Delacroix" not in made.bytes
 
 
+def test_elements_of_groups_that_no_data_set_has_are_left_out(tmp_path: Path, make: Maker) -> None:
+    early = [element(0, "UL", b""), element(0x00070011, "PN", b"Delacroix"), element(0x00050010, "LO", b"ACME")]
+    made = make(spliced(tmp_path / "in", early))
+    assert made.codes == set()
+    assert b"Delacroix" not in made.bytes
+    assert min(element.tag for element in made.dataset).group == 8
+    zeros = spliced(tmp_path / "zeros", early)  # what is filled with zeros is not read as elements without end
+    zeros.write_bytes(zeros.read_bytes().replace(element(0, "UL", b""), bytes(64), 1))
+    assert make(zeros).codes == {"DICOM-UNREADABLE"}
+
+
 def test_float_pixels_pass_through(make: Maker) -> None:
     image = slice_of(BitsAllocated=None, BitsStored=None, HighBit=None)
     del image.PixelData
