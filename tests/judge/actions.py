@@ -2,6 +2,7 @@
 Profile, dates shifted, patient characteristics kept.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
@@ -82,7 +83,12 @@ def _wanted(pair: Pair, keywords: Set[str]) -> Iterator[tuple[Path, list[object]
     """What stood in the file before planting, at places that stay, with the values that were not planted over."""
     for path in pair.case.sample.clean:
         if path[-1] in keywords and set(path[:-1]) <= pair.sequences:
-            yield path, pair.paths_unplanted.get(path, [])
+            values = pair.paths_unplanted.get(path, [])
+            if path[-1] != "PatientAge" or all(_AGE.fullmatch(str(value)) for value in values):  # else it is none
+                yield path, values
+
+
+_AGE = re.compile(r"\d{3}[DWMY]")
 
 
 def tag_retained(pairs: Sequence[Pair]) -> Tally:

@@ -1,20 +1,18 @@
 """The places where strings hide besides ordinary attributes; each function plants one kind of place."""
 
-import struct
 import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pydicom.datadict import dictionary_VR
-from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
-from pydicom.tag import BaseTag, Tag
-from pydicom.uid import ExplicitVRBigEndian
+from pydicom.tag import Tag
 
+from tests.judge.edges import EDGES
 from tests.judge.samples import code
 from tests.judge.strings import Needle, words
-from tests.judge.writing import UNDEFINED, Layout, put, set_bytes
+from tests.judge.writing import put
 
 if TYPE_CHECKING:
     from tests.judge.planting import Planter
@@ -39,16 +37,10 @@ def _meta(planter: "Planter") -> None:
     planter.put(meta, 0x00020012, "UI", planter.strings.uid("ImplementationClassUID"))
     planter.put(meta, 0x00020100, "UI", planter.strings.uid("PrivateInformationCreatorUID"))
     planter.put(meta, 0x00020102, "OB", planter.strings.text("PrivateInformation"))
+    if planter.number % 3 == 1:
+        planter.put(meta, 0x00020044, "LO", planter.strings.text("file meta element of no dictionary"))
     if planter.number % 2:
         planter.put(meta, 0x00020026, "UR", planter.strings.text("SourcePresentationAddress"))
-
-
-def _group_lengths(planter: "Planter") -> None:
-    """Retired group length elements: of a number and more than a number."""
-    if planter.number % 2:
-        planted = planter.strings.text("group length")
-        planter.planted.append(planted)
-        put(planter.sample.data, 0x00100000, "UL", struct.pack("<L", 8) + planter.encode(planted.text).ljust(68))
 
 
 def _person(planter: "Planter") -> None:
@@ -135,32 +127,12 @@ def _private(planter: "Planter") -> None:
         planter.put(data, 0x00331101, "LO", planter.strings.text("private without creator"))
 
 
-def _unknown(planter: "Planter") -> None:
-    """VR UN: with items in implicit VR inside, of a private and of a public attribute, and without a length."""
-    data = planter.sample.data
-    for tag, creator in ((0x00351010, True), (0x00081032, False), (0x00351011, True)):
-        big = planter.sample.meta.TransferSyntaxUID == ExplicitVRBigEndian
-        if tag in data._dict or (big and tag & 1):
-            continue
-        item = Dataset()
-        planter.add_public(item, f"UN {tag:08X}>", 1, 0)
-        nested = set_bytes(item, implicit=True, little=True, layout=Layout())
-        value = struct.pack("<HHL", 0xFFFE, 0xE000, len(nested)) + nested
-        if creator:
-            put(data, 0x00350010, "LO", b"ACME 2")
-        length = UNDEFINED if tag & 1 else len(value)
-        data._dict[BaseTag(tag)] = RawDataElement(BaseTag(tag), "UN", length, value, 0, False, True, True)
-    planter.put(data, 0x0037000F, "LO", planter.strings.text("stray private creator"))
-    planter.put(data, 0x00189994, "LO", planter.strings.text("public tag of no dictionary"))
-    planter.put(data, 0x00266001, "LT", planter.strings.text("public group of no dictionary"))
-
-
 def _overlays(planter: "Planter") -> None:
     """Overlay planes and curves, with text as their data."""
     data = planter.sample.data
     if any(tag.group >> 8 in (0x60, 0x50) for tag in data._dict):
         return
-    for group in (0x6000, 0x6002):
+    for group in (0x6000, 0x6002, 0x601E):
         base = group << 16
         for element, vr, value in ((0x10, "US", 16), (0x11, "US", 32), (0x100, "US", 1), (0x102, "US", 0)):
             data.add_new(base | element, vr, value)
@@ -169,9 +141,12 @@ def _overlays(planter: "Planter") -> None:
         _plant_bytes(planter, data, base | 0x3000, "OW", "overlay data", 64)
         planter.put(data, base | 0x22, "LO", planter.strings.text("overlay description"))
         planter.put(data, base | 0x1500, "LO", planter.strings.text("overlay label"))
+        planter.put(data, base | 0x4000, "LT", planter.strings.text("overlay comments"))
     planter.put(data, 0x50000022, "LO", planter.strings.text("curve description"))
     _plant_bytes(planter, data, 0x50003000, "OW", "curve data", 64)
     planter.put(data, 0x50002500, "LO", planter.strings.text("curve label"))
+    planter.put(data, 0x5004200E, "LT", planter.strings.text("audio comments"))
+    _plant_bytes(planter, data, 0x5004200C, "OB", "audio samples", 64)
 
 
 def _plant_bytes(planter: "Planter", data: Dataset, tag: int, vr: str, place: str, size: int) -> None:
@@ -239,31 +214,19 @@ def _serial(planter: "Planter") -> None:
         planter.put(planter.sample.data, tag, dictionary_VR(tag), planter.strings.short(keyword))
 
 
-def _tail(planter: "Planter") -> None:
-    """Trailing padding, and bytes after the last element that follow no rule."""
-    padding, after = planter.strings.text("trailing padding"), planter.strings.text("bytes after the last element")
-    planter.planted.append(padding)
-    put(planter.sample.data, 0xFFFCFFFC, "OB", padding.text.encode("latin-1"))
-    if planter.number % 3 == 0:
-        planter.planted.append(after)
-        planter.layout.tail = after.text.encode("latin-1").ljust(80, b"\0")
-
-
 PLACES: tuple[Callable[["Planter"], None], ...] = (
     _preamble,
     _meta,
-    _group_lengths,
     _person,
     _in_present_sequences,
     _deep,
     _codes,
     _private,
-    _unknown,
     _overlays,
     _icon,
     _signatures,
     _waves,
     _base64,
     _serial,
-    _tail,
+    *EDGES,
 )

@@ -41,7 +41,8 @@ _PUBLIC = [
     for tag, entry in sorted(DicomDictionary.items())
     if tag >> 16 not in (0, 2, 4, 6) and tag >> 16 < 0x7FE0 and entry[4] and entry[4] not in STRUCTURE
 ]
-_TEXTS = [entry for entry in _PUBLIC if entry[1] in TEXT]
+#: A meaning without its code makes its item a broken code; meanings are planted where a code is.
+_TEXTS = [entry for entry in _PUBLIC if entry[1] in TEXT and entry[2] != "CodeMeaning"]
 _OTHERS = [entry for entry in _PUBLIC if entry[1] in ("CS", "AE", "UR", "DA", "TM", "DT", "DS", "IS", "UI")]
 _SEQUENCES = [entry for entry in _PUBLIC if entry[1] == "SQ" and "Functional" not in entry[2]]
 

@@ -111,8 +111,9 @@ def _literal(needle: Needle) -> bytes:
 
 
 def _is_no_chance(needle: Needle) -> bool:
-    """Whether a string is long enough to stand in another's file for no reason but a leak; dates and towns are many."""
-    return needle.kind in ("name", "digits", "uid", "foreign", "base64") and len(needle.text) >= OTHERS_LETTERS
+    """Whether a string is long enough to stand in another's file for no reason but a leak; days and towns are many."""
+    shortest = 10 if needle.kind == "digits" else OTHERS_LETTERS
+    return needle.kind in ("name", "digits", "uid", "foreign", "base64") and len(needle.text) >= shortest
 
 
 def _counts(needle: Needle, literal: bytes, ends: Sequence[int], view: View) -> bool:

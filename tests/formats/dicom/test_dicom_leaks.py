@@ -103,9 +103,22 @@ def test_no_longer_text_hides_in_a_vector_of_numbers(tmp_path: Path, make: Maker
     assert b"Vercing" not in made.bytes
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["IPP 8814542300", "tél. 06 14 59 05 71", "DDN 1902-01-17", "née Boutréfont", "fred@chu.example", "8852048867"],
+)
+@pytest.mark.parametrize("keyword", ["TimeSliceVector", "TableOfPixelValues", "InversionTimes", "VerticesOfTheRegion"])
+def test_no_short_text_fills_a_vector_of_numbers(tmp_path: Path, make: Maker, keyword: str, text: str) -> None:
+    tag, raw = Tag(keyword), text.encode("latin-1").ljust(32, b"\0")
+    made = make(spliced(tmp_path / "in", [element(tag, dictionary_VR(tag), raw)]))
+    assert raw.rstrip(b"\0") not in made.bytes
+
+
 def test_numbers_that_happen_to_be_letters_stay(make: Maker) -> None:
-    image = slice_of(TimeSliceVector=[0x4141] * 20)
-    assert list(make(image).dataset.TimeSliceVector) == [0x4141] * 20
+    image = slice_of(TimeSliceVector=[0x4141] * 20, InversionTimes=[2.2, 100.5, 1e4 / 3])
+    made = make(image).dataset
+    assert list(made.TimeSliceVector) == [0x4141] * 20
+    assert made.InversionTimes == [2.2, 100.5, 1e4 / 3]
 
 
 @pytest.mark.parametrize("vr", _OTHER_VRS)

@@ -35,9 +35,13 @@ _LONGEST = {"LO": 64, "SH": 16, "AE": 16, "ST": 1024, "LT": 10240}
 
 _ICC_PROFILE = 0x00282000
 
-#: Ten letters in a row, as no vector of numbers has them by chance; tables of colours do.
-_WRITTEN = re.compile(rb"[A-Za-z][A-Za-z^ ]{9,}")
-_FEWEST_LETTERS = 4
+#: Twelve letters or eight digits in a row, as no vector of numbers has them by chance; tables of colours do.
+_WRITTEN = re.compile(rb"[A-Za-z][A-Za-z^ ]{11,}|[0-9]{8,}")
+_FEWEST_SIGNS = 4
+#: A whole value of what texts are made of. At most one @: it ends every double from 2 to 131,071, little endian.
+_ACCENTS = "àáâãäåæçèéêëíîïñóôöøùúûüßÀÂÄÇÈÉÊÖÜ"
+_TEXT = re.compile(rb"(?=[^@]*@?[^@]*\Z)[A-Za-z0-9 '()+,\-./:;@^_%s]{10,}" % _ACCENTS.encode("latin-1"))
+_ACCENTED = 0.25
 
 _DUMMIES = {
     "AS": b"000Y",
@@ -83,7 +87,12 @@ def _binary(size: int, most: int | None) -> Callable[[bytes], bool]:
 
 def _is_written(raw: bytes) -> bool:
     """Whether text hides in numbers."""
-    return any(len(set(match[0])) >= _FEWEST_LETTERS for match in _WRITTEN.finditer(raw))
+    if any(len(set(match[0])) >= _FEWEST_SIGNS for match in _WRITTEN.finditer(raw)):
+        return True
+    text = raw.rstrip(b"\0 ")
+    if _TEXT.fullmatch(text) is None or len(set(text)) < _FEWEST_SIGNS:
+        return False
+    return sum(sign > 0x7F for sign in text) <= max(2, _ACCENTED * len(text))
 
 
 def _most(tag: int) -> int | None:
