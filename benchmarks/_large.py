@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks._images import FRAME_BYTES, demo_context, folder, multi_frame, slices
@@ -22,15 +23,15 @@ from collecte.steps.make_safe import make_file_safe
 #: Name, frames of 0.5 MB, rounds.
 CASES = (("50 MB", 100, 7), ("2 GB", 4000, 5))
 COPY_GOAL, PEAK_MB, PROCESSES_GOAL = 1.2, 200, 0.55
-#: Slices that two processes share: the work takes some times as long as their start.
-MANY, PROCESS_ROUNDS = 1000, 3
+#: Slices that two processes share.
+FEWER, MORE, PROCESS_ROUNDS = 500, 1500, 3
 #: Bytes at a time of the plain copy: they stay in the processor's cache while they are hashed twice.
 _CHUNK = 1 << 18
 
 
 def run() -> list[Row]:
     """The rows of each case, the peak memory of the largest, and of two processes."""
-    return [*(row for case in CASES for row in _case(*case)), _processes()]
+    return [*(row for case in CASES for row in _case(*case)), *_processes()]
 
 
 def _case(what: str, frames: int, rounds: int) -> list[Row]:
@@ -78,27 +79,40 @@ def _peak(name: str, path: Path) -> Row:
     return Row(f"peak memory: {name}", peak / PEAK_MB, 1.0, f"{peak:.0f} MB", f"{PEAK_MB} MB allowed")
 
 
-def _processes() -> Row:
-    """A folder of slices, by a command of its own each time: to start it and its processes is part of both."""
-    name = f"two processes ÷ one: {MANY:,} CT slices, harvest, scan and start included"
-    with folder(2 * MANY * FRAME_BYTES) as place:
+def _processes() -> list[Row]:
+    """A folder of slices by a command of its own each time: whole, and what each slice costs beyond those of a smaller
+    folder, for which the commands and their processes start just the same.
+    """
+    names = f"two processes ÷ one, each further CT slice after {FEWER}", f"two processes ÷ one, {MORE:,} CT slices"
+    with folder(2 * MORE * FRAME_BYTES) as place:
         if place is None:
-            return not_measured(name, "no room for the slices", PROCESSES_GOAL)
-        source, target = place / "in", place / "out"
-        source.mkdir()
-        slices(source, MANY)
-        taken = medians(
-            {jobs: lambda _, jobs=jobs: _child("deidentify", str(source), str(target), jobs) for jobs in ("1", "2")},  # type: ignore[misc]
-            PROCESS_ROUNDS,
-            before=lambda _: shutil.rmtree(target, ignore_errors=True),
-        )
-    return against(name, taken["2"], taken["1"], "one process", PROCESSES_GOAL)
+            return [not_measured(name, "no room for the slices", PROCESSES_GOAL) for name in names]
+        target, more, fewer = place / "out", place / "more", place / "fewer"
+        more.mkdir()
+        fewer.mkdir()
+        for path in slices(more, MORE)[:FEWER]:
+            fewer.joinpath(path.name).hardlink_to(path)
+        works = {
+            f"{source.name} {jobs}": _command("deidentify", str(source), str(target), jobs)
+            for source in (fewer, more)
+            for jobs in ("1", "2")
+        }
+        taken = medians(works, PROCESS_ROUNDS, before=lambda _: shutil.rmtree(target, ignore_errors=True))
+    one, two = ((taken[f"more {jobs}"] - taken[f"fewer {jobs}"]) / (MORE - FEWER) for jobs in ("1", "2"))
+    return [
+        Row(names[0], two / one, PROCESSES_GOAL, f"{two * 1000:.2f} ms", f"{one * 1000:.2f} ms, one process"),
+        against(names[1], taken["more 2"], taken["more 1"], "one process, both with their start"),
+    ]
 
 
 def _child(*arguments: str) -> str:
     """What this module prints as a process of its own."""
     command = [sys.executable, "-m", "benchmarks._large", *arguments]
     return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
+
+
+def _command(*arguments: str) -> Callable[[int], object]:
+    return lambda _: _child(*arguments)
 
 
 def _say_peak(path: Path) -> None:
