@@ -206,6 +206,7 @@ def test_words_of_paths_that_name_nobody_are_dropped() -> None:
     paths = (
         "export_DICOM/SERIES 003/IM000123.dcm", "scan00/IMG0001.DCM", "patients/2019/janvier/abdomen_portal.csv",
         "In__GE__mr_0004__axial_epi_fmri_interleaved_i_to_s-00001.dcm", "étude/données/thorax.zip", "a/b/c/0001.jpg",
+        "CR-MONO2/slicethickness_1.dcm",
     )  # fmt: skip
     assert {identifier.value for path in paths for identifier in path_identifiers(path)} == set()
 

@@ -4,7 +4,8 @@
 identifier     looked for
 =============  =======================================================================================================
 name           each part (split at ``^ = - ' , . _ /`` and spaces) of three letters and more. Particles, titles and
-               technical words (*weak* parts: ``de``, ``CT``, ``TEST``) count only in a person name or a patient ID;
+               technical words (*weak* parts: ``de``, ``CT``, ``TEST``), and codes of four characters beside a name
+               (``XA60``), count only in a person name or a patient ID;
                where a name has no other part, the whole name counts anywhere, in either order
 ID             as it stands, without and with other separators; digits alone without leading zeros (from four of them)
                and with some (from five, up to ten). Placeholders are no IDs

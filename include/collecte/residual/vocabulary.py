@@ -75,7 +75,8 @@ def _may_identify(word: bytes) -> bool:
     stem = _STEM.fullmatch(word)
     if len(word) < 5 or not stem:
         return len(word) >= 5
-    return stem[1] not in known() or (len(stem[1]) == 1 and len(word) > 5) or len(word) - len(stem[1]) >= 7
+    named = stem[1] not in known() and not says_nothing(stem[1])
+    return named or (len(stem[1]) == 1 and len(word) > 5) or len(word) - len(stem[1]) >= 7
 
 
 def _readable(path: str) -> str:
