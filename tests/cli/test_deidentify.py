@@ -14,7 +14,7 @@ import pytest
 
 from collecte.records import State
 from collecte.settings import HOME
-from collecte.steps.deidentify import Workers
+from collecte.workers import Workers
 from demo.deliveries import MARCHEMALLE, PFEIFFENSCHNEIDER, ct_slice, deposits, nir
 from demo.verify import search
 from tests.pty import in_terminal

@@ -9,6 +9,7 @@ Heavy imports stand inside the functions, so that ``collecte --help`` answers at
       newer attempt (the same call may succeed later), and faults of Collecte itself
 2     usage or configuration: the call, a challenge file, a key, a connection, a right, a disk
       wants a person; the message ends with what to do
+130   interrupted (Ctrl-C); run it again
 ====  =========================================================================================
 
 A verb that ends with 1 raises ``typer.Exit(1)``; what stops it is an error of :mod:`collecte.errors`.
@@ -43,7 +44,7 @@ from collecte.errors import Bug, CollecteError, LeaseLost, NeedsPerson
 app = typer.Typer(
     name="collecte",
     help="Collect the data of a multi-centre medical data challenge: receive, make safe, check, prove and ship.",
-    epilog="Exit codes: 0 done, 1 done with refusals or a check that failed, 2 usage or configuration.",
+    epilog="Exit codes: 0 done, 1 refusals or a check that failed, 2 usage or configuration, 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     # Plain text: it is the same in a terminal, a log and docs/cli.md. Typer's own tracebacks would show local values.

@@ -1,6 +1,5 @@
 """``collecte deidentify`` and ``collecte scan``: folders, without catalogue, network or Airflow."""
 
-import json
 import os
 import time
 from collections.abc import Iterable
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from collecte.cli.decisions import print_decisions
-from collecte.cli.output import Json, print_json, progress
+from collecte.cli.output import Json, interruptible, print_json, progress
 
 if TYPE_CHECKING:
     from collecte.challenge import Centre, Challenge
@@ -40,7 +39,14 @@ def deidentify(
 ) -> None:
     """Make every file of SRC safe in DST, and scan the copies for everything that identified in SRC.
 
-    The report names the files of SRC: it identifies as they do, and belongs with them. Exit code 1: files were refused.
+    SRC is only read. A copy gets its name in DST when all files are judged; until then, copies wait in a hidden folder
+    beside DST. Interrupted or ended in any way, run it again: the same files and keys give the same bytes. What an
+    earlier run let through and this one refuses is taken out of DST; other files there are left alone, and counted.
+
+    The report names the files of SRC, and a file's or folder's name may name a patient: it can be read by you alone,
+    belongs with SRC, and can lie in neither folder. The table of decisions names no file.
+
+    Exit code 1: files were refused. 130: interrupted.
 
     \b
     Example:
@@ -50,22 +56,25 @@ def deidentify(
     from collecte.keys import Keys
     from collecte.records import State
     from collecte.steps import deidentify as step
-    from collecte.steps.deidentify import report as as_report
+    from collecte.steps.folder import of_other_runs
+    from collecte.steps.outcome import report_text, totals_of
 
     of, at = centre_of(challenge, centre)
     if report:
-        _check(report)
+        _check(report, source, target)
     began = time.monotonic()
-    with progress() as advance:
+    with interruptible("No report was written; run it again as before."), progress() as advance:
         outcomes = step(source, target, of, at, Keys.load(key_file), jobs=jobs, advance=advance)
     seconds = time.monotonic() - began
-    result = as_report(outcomes, of)
+    result = totals_of(outcomes, of)
     if report:
-        _write(report, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+        _write(report, report_text(result, outcomes))
     if as_json:
         print_json(result["totals"])
     else:
         print_decisions(result, outcomes, _bytes(source, outcomes), seconds)
+    if others := of_other_runs(target, (outcome.output for outcome in outcomes if outcome.output)):
+        typer.echo(f"DST holds {others:,} other files, which this run neither made nor looked at.", err=True)
     raise typer.Exit(any(outcome.state is State.QUARANTINED for outcome in outcomes))
 
 
@@ -98,7 +107,7 @@ def scan(
     from collecte.steps import scan as step
 
     of, at = centre_of(challenge, centre)
-    with progress() as advance:
+    with interruptible("Nothing was changed."), progress() as advance:
         found = step(source, target, of, at, Keys.load(key_file), jobs=jobs, advance=advance)
     hits = {path: findings for path, findings in found.items() if findings}
     if as_json:
@@ -135,19 +144,47 @@ def centre_of(challenge: Path, centre: str) -> "tuple[Challenge, Centre]":
         raise NeedsPerson(f"{challenge} has no centre of that id.", f"give one of {known}.") from None
 
 
-def _check(path: Path) -> None:
-    """Before the work of hours, not after it: can the report be written?"""
+def _check(path: Path, source: Path, target: Path) -> None:
+    """Before the work of hours, not after it: can the report be written, and is it out of the way?
+
+    Raises:
+        NeedsPerson: it cannot; or it lies in the source or among the copies, which leave without it.
+    """
+    from collecte.errors import NeedsPerson
+
+    at = path.resolve()
+    if {source.resolve(), target.resolve()} & set(at.parents):
+        raise NeedsPerson(
+            "The report would lie in SRC or in DST; it names the files of SRC, and is none of them.",
+            "choose a file beside the two folders.",
+        )
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise _no_report(path)
 
 
-def _write(path: Path, text: str) -> None:
-    """Readable by its owner alone: the report names the source's files."""
+def _write(path: Path, pieces: "Iterable[str]") -> None:
+    """Whole, or not at all; readable by its owner alone, since it names the source's files. A pipe or a device stays
+    what it is, and is written to."""
     try:
-        path.touch(mode=0o600)
-        path.write_text(text, "utf-8")
+        if path.exists() and not path.is_file():
+            _fill(path, pieces)
+            return
+        file = path.resolve()
+        part = file.with_name(f"{file.name}.part")
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+        try:
+            _fill(part, pieces)
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError:
         raise _no_report(path) from None
+
+
+def _fill(path: Path, pieces: "Iterable[str]") -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(pieces)
 
 
 def _no_report(path: Path) -> "NeedsPerson":

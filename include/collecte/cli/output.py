@@ -17,6 +17,20 @@ def print_json(data: object) -> None:
 
 
 @contextmanager
+def interruptible(what_is_left: str) -> Iterator[None]:
+    """Ctrl-C ends the verb with ``what_is_left`` as its last word.
+
+    Raises:
+        typer.Exit: it came; exit code 130, as shells have it.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"Interrupted. {what_is_left}", err=True)
+        raise typer.Exit(130) from None
+
+
+@contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """``advance(phase, done, of)``: a bar on standard error for each phase; nothing where that is no terminal."""
     from rich.console import Console

@@ -15,7 +15,7 @@ from collecte.steps.challenge_site import ChallengeSite, open_challenge
 from collecte.steps.check_centre import Check, check_centre
 from collecte.steps.custody import Link, challenge_of, custody
 from collecte.steps.decisions import BadAnswer, Question, answer, missing_approvals, require_approved
-from collecte.steps.deidentify import Outcome, deidentify, finding_as_dict, scan
+from collecte.steps.deidentify import deidentify
 from collecte.steps.describe import describe
 from collecte.steps.documents import centre_feedback, delivery_report
 from collecte.steps.empty_drop import empty_drop
@@ -39,6 +39,7 @@ from collecte.steps.open_data import (
     verify_public,
 )
 from collecte.steps.open_gate import open_gate, open_questions
+from collecte.steps.outcome import Outcome, finding_as_dict
 from collecte.steps.quarantine import Retried, list_quarantine, reject_quarantine, retry_quarantine
 from collecte.steps.recall import (
     ask_recall,
@@ -61,6 +62,7 @@ from collecte.steps.release import (
     verify_release,
 )
 from collecte.steps.report import Summary, incident, report, summary, waiting
+from collecte.steps.scan import scan
 from collecte.steps.ship import commit_shipment, plan_ship, ship
 from collecte.steps.ship_host import commit_host, plan_host, ship_to_host, withdraw
 from collecte.steps.site import Connect, Site, load_keys, open_site

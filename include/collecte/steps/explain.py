@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from collecte.challenge import Centre, Challenge
 from collecte.errors import NeedsPerson
 from collecte.keys import Keys
-from collecte.steps.deidentify import context_of
+from collecte.steps.look import context_of
 
 if TYPE_CHECKING:
     from collecte.formats.dicom.explain import Explanation
