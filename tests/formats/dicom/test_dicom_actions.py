@@ -296,3 +296,35 @@ def test_the_digest_and_size_are_those_of_the_file(make: Maker) -> None:
     assert made.safe.size == len(made.bytes)
     assert made.safe.actions["removed"] >= 1
     assert not made.target.with_name(f"{made.target.name}.part").exists()
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "stays"),
+    [
+        ("SliceThickness", "000000000000375", True),  # as a PET camera pads
+        ("SliceThickness", "8812345678", False),
+        ("SliceThickness", "00008812345678", False),
+        ("SeriesNumber", "000000052637", True),
+        ("SeriesNumber", "001234567890", False),
+    ],
+)
+def test_a_number_padded_with_zeros_is_the_number(
+    tmp_path: Path, make: Maker, keyword: str, value: str, *, stays: bool
+) -> None:
+    tag = {"SliceThickness": 0x00180050, "SeriesNumber": 0x00200011}[keyword]
+    made = make(spliced(tmp_path / "in", [element(tag, "DS" if keyword == "SliceThickness" else "IS", value.encode())]))
+    assert (value.encode() in made.bytes) is stays
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("FDG -- fluorodeoxyglucose", "FDG -- fluorodeoxyglucose"), ("FDG -- Delacroix", "FDG"), ("--", "")],
+)
+def test_a_text_of_known_words_alone_stays_to_the_letter(make: Maker, text: str, kept: str) -> None:
+    made = make(slice_of(ContrastBolusAgent=text), context(options=["clean_descriptors"]))
+    assert made.dataset.ContrastBolusAgent == kept
+
+
+def test_an_animal_keeps_that_somebody_is_responsible_but_not_who(make: Maker) -> None:
+    made = make(slice_of(ResponsiblePerson="Delacroix^Eugene", ResponsibleOrganization="Chenil Delacroix"))
+    assert (made.dataset.ResponsiblePerson, made.dataset.ResponsibleOrganization) == ("", "")

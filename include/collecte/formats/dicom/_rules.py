@@ -168,9 +168,13 @@ class Rules:
             return _resolve("X", kind)
         if action == "absent":
             return Action.REMOVE
-        return {"subject": Action.SUBJECT, "reference": Action.REFERENCE, "uids": Action.ITEMS, "dummy": Action.DUMMY}[
-            action
-        ]
+        return {
+            "subject": Action.SUBJECT,
+            "reference": Action.REFERENCE,
+            "uids": Action.ITEMS,
+            "dummy": Action.DUMMY,
+            "empty": Action.EMPTY,
+        }[action]
 
     def _opted(self, tag: int) -> bool:
         """Whether an option of the challenge says anything about an attribute of table E.1-1."""

@@ -19,10 +19,10 @@ _PATTERNS = {
     "AS": rb"\d{3}[DWMY]",
     "CS": rb"[A-Za-z0-9 _.\-+/:]{0,16}",
     "DA": rb"\d{8}|\d{4}\.\d\d\.\d\d",
-    # A measure has no ten digits before its point, unless they end in zeros; a patient's number or a telephone's has.
-    "DS": rb" *+[-+]?(?:(?:\d{1,5}0{5,11}|\d{1,9})(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)? *+",
+    # A measure has no ten digits before its point, unless they begin or end with zeros; a telephone's number has.
+    "DS": rb" *+[-+]?(?:(?:\d{1,5}0{5,11}|0{0,12}\d{1,9})(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)? *+",
     "DT": rb"\d{4}(\d\d(\d\d(\d\d(\d\d(\d\d(\.\d{1,6})?)?)?)?)?)?([-+]\d{4})? *+",
-    "IS": rb" *+[-+]?\d{1,8} *+",
+    "IS": rb" *+[-+]?0{0,11}\d{1,8} *+",
     "TM": rb"\d\d(:?\d\d(:?\d\d(\.\d{1,6})?)?)? *+",
     "UI": rb"[0-9.]{0,64}",
 }

@@ -27,9 +27,11 @@ def cleaned(text: str) -> str:
     """The text with its known words, empty where none is left: letters in runs of three and more stand in the list,
     digits number no one.
     """
-    text = _CHAINS.sub(_chain, text)
+    text, given = _CHAINS.sub(_chain, text), text
     text = _RUNS.sub(lambda run: "" if sum(map(str.isdigit, run[0])) > _DIGITS else run[0], text)
     kept = "".join(token for token in _TOKENS.findall(text) if _stays(token))
+    if kept == given and any(map(str.isalnum, kept)):
+        return kept.strip()
     words = (word for word in kept.split() if any(map(str.isalnum, word)))
     return " ".join(words)
 
