@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collecte.formats.dicom._csa import _FORMS, _rules, clean_csa
+from collecte.formats.dicom._csa import _FORMS, _rules, clean_csa, clean_phoenix
 from collecte.formats.dicom._tables import rows
 
 #: A patient who does not exist, as they may stand in any string or in what memory left behind.
@@ -291,3 +291,18 @@ def test_the_table_is_sound() -> None:
         if row["form"] == "number":
             assert float(row["least"]) < float(row["most"]) <= 15_000_000, row["name"]
     assert len(TAGS) < 128, "dcm2niix takes more for damage"
+
+
+def test_of_a_protocol_that_stands_alone_the_listed_assignments_stay() -> None:
+    """Scanners since XA keep it without a CSA header."""
+    coils = b'sCoilSelectMeas.sCoilStringForConversion = ""HEA;HEP;SP2,3""\nsCoilSelectMeas.aRxCoilSelectData[0]'
+    coils += b'.asList[0].sCoilElementID.tCoilID = ""Head_32""\n### ASCCONV END'
+    clean = clean_phoenix(PROTOCOL.replace(b"### ASCCONV END", coils))
+    assert clean is not None
+    assert clean.startswith(b"<XProtocol>\n### ASCCONV BEGIN ###\n")
+    assert b"lAccelFactPE" in clean
+    assert b'""HEA;HEP;SP2,3""' in clean
+    assert b'""Head_32""' in clean
+    assert b"MARCHEMALLE" not in clean
+    assert clean_phoenix(clean) == clean
+    assert clean_phoenix(b"<XProtocol> MARCHEMALLE") is None

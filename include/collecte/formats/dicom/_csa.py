@@ -39,6 +39,9 @@ _DECIMAL = re.compile(rb"[+-]?\d{1,8}(?:\.\d{0,16})?(?:[eE][+-]?\d{1,3})?")
 _HEXADECIMAL = re.compile(rb"0[xX][0-9a-fA-F]{1,7}")
 _DIMENSIONS = re.compile(rb"(?:X|\d{1,5})(?:_(?:X|\d{1,5})){1,15}")
 _MATRIX = re.compile(rb"\d{1,4}[ps]?\*\d{1,4}[ps]?")
+#: One element of a coil, of two letters but for the halves of a head coil: HEA, HC1-6, SP2,3.
+_COIL = rb"(?:HEA|HEP|[A-Z]{1,2}(?:\d{1,2}(?:[-,]\d{1,2}){0,8})?)"
+_COILS = re.compile(rb"%s(?:;%s){0,15}" % (_COIL, _COIL))
 _BEGIN, _END = b"### ASCCONV BEGIN", b"### ASCCONV END"
 _ASSIGNMENT = re.compile(rb"([A-Za-z][\w.\[\]]{1,120})[ \t]*=[ \t]*([^\s#]{1,64})[ \t]*(?:#.*)?")
 _INDEX = re.compile(r"\[(?:0|[1-9]\d{0,2})\]")
@@ -76,6 +79,14 @@ def clean_csa(raw: bytes) -> bytes | None:
     except (_NotCsa, struct.error):
         return None
     return _written(kept, modern) if kept else None
+
+
+def clean_phoenix(raw: bytes) -> bytes | None:
+    """Of the protocol that scanners since XA keep as it is (0021,xx19), the listed assignments, and nothing of what
+    stands before and behind them but a first line: dcm2niix skips a byte. None where it has none.
+    """
+    kept = _protocol(_rules("tag")["MrPhoenixProtocol"], raw)
+    return b"<XProtocol>\n" + kept if kept else None
 
 
 def _tags(raw: bytes, modern: bool) -> Iterator[tuple[str, list[bytes]]]:
@@ -188,6 +199,11 @@ def _matrix(rule: _Rule, text: bytes) -> bytes | None:
     return text if _MATRIX.fullmatch(text) else None
 
 
+def _coils(rule: _Rule, text: bytes) -> bytes | None:
+    bare = text.strip(b'"')
+    return b'""%s""' % bare if _COILS.fullmatch(bare) else None
+
+
 def _protocol(rule: _Rule, text: bytes) -> bytes | None:
     """Of the text of a protocol, the listed assignments; the first of one name."""
     _, _, behind = text.partition(_BEGIN)
@@ -212,6 +228,7 @@ _FORMS: Mapping[str, Callable[[_Rule, bytes], bytes | None]] = {
     "code": _code,
     "dimensions": _dimensions,
     "matrix": _matrix,
+    "coils": _coils,
     "protocol": _protocol,
 }
 

@@ -106,6 +106,7 @@ def written_anew(how: str, raw: bytes) -> bytes | None:
 
     return {
         "csa": _csa.clean_csa,
+        "phoenix": _csa.clean_phoenix,
         "protocol": _ge.clean_protocol,
         "flags": _ge.clean_user_data,
         "b_value": _ge.clean_b_value,

@@ -408,7 +408,7 @@ def _private_sequence(passage: Passage, element: Element, encoding: Encoding) ->
 
 def _private_value(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes | None:
     match rule.how:
-        case "csa" | "protocol" | "flags" | "b_value" | "numbers":
+        case "csa" | "phoenix" | "protocol" | "flags" | "b_value" | "numbers":
             return written_anew(rule.how, raw)
         case "shift":
             return shifted(raw, plan.shift)

@@ -262,7 +262,7 @@ def _private(passage: Passage, elements: list[Element], encoding: Encoding, dept
 
 
 _HOW = {"keep": "kept or cleaned", "csa": "written anew", "shift": "shifted", "uid": "UID replaced"}
-_HOW |= dict.fromkeys(("protocol", "flags", "b_value", "numbers"), "written anew")
+_HOW |= dict.fromkeys(("phoenix", "protocol", "flags", "b_value", "numbers"), "written anew")
 _HOW |= {"hash": "reference replaced", "empty": "emptied", "replace": "replaced"}
 
 
