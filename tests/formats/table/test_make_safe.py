@@ -2,15 +2,18 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
+from collecte.challenge.kinds import DicomRules
 from collecte.errors import NeedsPerson
 from collecte.formats import Format, table
 from collecte.pseudonym import Pseudonymiser
 from collecte.records import PatientRef
-from tests.formats.table.conftest import COLUMNS, KEYS, Judged
+from tests.formats.table.conftest import COLUMNS, KEYS, Judged, context
 
 Judge = Callable[..., Judged]
 PSEUDONYMS = Pseudonymiser(KEYS, "nord", "NORD")
@@ -93,6 +96,16 @@ def test_uids_and_accession_numbers_become_those_of_the_images(judge: Judge) -> 
     assert judged.rows[1][1:] == [PSEUDONYMS.uid("1.2.826.0.1.99"), PSEUDONYMS.reference("accession", "ACC42")]
     assert judged.rows[2][1:] == ["", ""]
     assert judged.found == {"TABLE-REFERENCE-UNRESOLVED": ("column 2, row 3", 1)}
+
+
+def test_a_uid_stays_where_the_images_keep_theirs(tmp_path: Path) -> None:
+    given = context()
+    kinds = given.challenge.kinds.model_copy(update={"dicom": DicomRules(options=("retain_uids",))})
+    given = replace(given, challenge=given.challenge.model_copy(update={"kinds": kinds}))
+    source, target = tmp_path / "source.csv", tmp_path / "safe.csv"
+    source.write_text("ipp,series_uid\nA100001,1.2.826.0.1.99\nA100001,DUPONT\n", "utf-8")
+    table.make_safe(source, target, table.harvest(source, "source.csv", given).name, given)
+    assert target.read_text("utf-8").splitlines()[1:] == [f"{SUBJECT},1.2.826.0.1.99", f"{SUBJECT},"]
 
 
 def test_only_the_listed_values_pass_in_the_rule_s_own_writing(judge: Judge) -> None:

@@ -67,6 +67,12 @@ def _pseudonym(text: str, column: Planned, line: Line, session: Session) -> str:
     return line.subject or ""
 
 
+def _uid(text: str, context: Context) -> str:
+    """As the images have it: replaced, unless they keep theirs (PS3.15, E.3.9)."""
+    images = context.challenge.kinds.dicom
+    return text if images and "retain_uids" in images.options else context.pseudonyms.uid(text)
+
+
 def _reference(text: str, column: Planned, line: Line, session: Session) -> str:
     refers_to = column.rule.refers_to if column.rule else None
     match refers_to:
@@ -74,7 +80,7 @@ def _reference(text: str, column: Planned, line: Line, session: Session) -> str:
             replacement = _file(text, session.context)
         case "uid":
             valid = _UID.fullmatch(text) and len(text) <= _UID_CHARACTERS
-            replacement = session.context.pseudonyms.uid(text) if valid else None
+            replacement = _uid(text, session.context) if valid else None
         case _:
             replacement = session.context.pseudonyms.reference("accession", text)
     if replacement is None:
