@@ -24,7 +24,7 @@ from collecte.steps.make_safe import make_file_safe
 CASES = (("50 MB", 100, 7), ("2 GB", 4000, 5))
 COPY_GOAL, PEAK_MB, PROCESSES_GOAL = 1.2, 200, 0.55
 #: Slices that two processes share.
-FEWER, MORE, PROCESS_ROUNDS = 500, 1500, 3
+FEWER, MORE, PROCESS_ROUNDS = 300, 900, 3
 #: Bytes at a time of the plain copy: they stay in the processor's cache while they are hashed twice.
 _CHUNK = 1 << 18
 
