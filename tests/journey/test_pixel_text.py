@@ -70,7 +70,7 @@ def shown(tmp_path: Path, outcome: Outcome, out: str = "out") -> Pixels:
 
 
 def test_text_is_masked_and_every_other_pixel_stays(tmp_path: Path, run: Run) -> None:
-    before = text(speckle())
+    before = text(speckle(shape=(100, 248)))
     picture(tmp_path / "in" / "a", before)
     (outcome,) = run(found="mask")
     assert outcome.state is State.ACCEPTED
@@ -92,8 +92,8 @@ def test_text_is_masked_and_every_other_pixel_stays(tmp_path: Path, run: Run) ->
 
 
 def test_where_the_challenge_says_quarantine_the_file_is_held_back(tmp_path: Path, run: Run) -> None:
-    picture(tmp_path / "in" / "a", text(speckle()))
-    picture(tmp_path / "in" / "b", speckle(2), 2)
+    picture(tmp_path / "in" / "a", text(speckle(shape=(80, 200))))
+    picture(tmp_path / "in" / "b", speckle(2, (80, 200)), 2)
     written, plain = run(found="quarantine")
     assert (written.state, codes(written), written.output) == (State.QUARANTINED, {"RESIDUAL-PIXEL-TEXT"}, None)
     assert (plain.state, codes(plain)) == (State.ACCEPTED, set())
@@ -101,7 +101,7 @@ def test_where_the_challenge_says_quarantine_the_file_is_held_back(tmp_path: Pat
 
 
 def test_a_text_that_stands_in_a_cine_is_masked_in_all_its_frames(tmp_path: Path, run: Run) -> None:
-    frames = np.stack([text(speckle(seed, (128, 256))) for seed in range(6)])
+    frames = np.stack([text(speckle(seed, (96, 200))) for seed in range(6)])
     picture(tmp_path / "in" / "a", frames, SOPClassUID="1.2.840.10008.5.1.4.1.1.3.1")
     (outcome,) = run(found="mask")
     assert [(f.code, f.count) for f in outcome.findings] == [("RESIDUAL-PIXEL-TEXT-MASKED", 6)]
@@ -195,8 +195,8 @@ def test_a_copy_of_a_screen_is_looked_at_wherever_it_stands_in_a_series(tmp_path
 def test_a_file_held_back_has_a_small_picture_without_its_text(world: World, tmp_path: Path) -> None:
     path = world.settings.challenges / "demo.yaml"
     path.write_text(path.read_text("utf-8").replace("found: mask", "found: quarantine"), "utf-8")
-    written = picture(tmp_path / "a", text(speckle(shape=(700, 900)))).read_bytes()
-    plain = picture(tmp_path / "b", speckle(2), 2, SeriesInstanceUID="1.2.3.4.7").read_bytes()
+    written = picture(tmp_path / "a", text(flat(60, (700, 900)))).read_bytes()
+    plain = picture(tmp_path / "b", flat(9, (64, 64)), 2, SeriesInstanceUID="1.2.3.4.7").read_bytes()
     lay(drop(world) / "Lot", {"a.dcm": written, "b.dcm": plain})
     process = world.command("run", "demo", "arvel", "--json")
     said, _ = process.communicate(timeout=120)

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from collecte.frames import Undecodable
 from collecte.records import Box
+from collecte.residual import pixel_ocr
 from collecte.residual.pixel_text import look_at_pixels, merged
 from tests.residual.pixel_builders import Pixels, dicom_image
 
@@ -48,6 +49,10 @@ def lines(ground: Pixels, level: int, size: int = 12, draw: Callable[..., Drawn]
         ground, drawn = draw(ground, text, at, level, size)
         boxes += drawn
     return ground, boxes
+
+
+#: Rows and columns of one line of text.
+BAND = (80, 176)
 
 
 def flat(level: int, shape: tuple[int, ...] = (384, 448)) -> Pixels:
@@ -153,8 +158,23 @@ def test_text_in_a_small_image(tmp_path: Path) -> None:
     assert_found(dicom_image(tmp_path / "i.dcm", pixels), drawn, pixels.shape)
 
 
+def test_a_larger_look_paints_over_what_is_known(tmp_path: Path) -> None:
+    pixels, drawn = with_pillow(noise(60, 10, shape=BAND), NAMES[0], (20, 30), 255)
+    path = dicom_image(tmp_path / "i.dcm", pixels)
+    assert uncovered(drawn, look_at_pixels(path, larger=True)[0], BAND) == []
+    assert look_at_pixels(path, larger=True, known=look_at_pixels(path)) == {}
+
+
+def test_text_in_one_corner_of_a_flat_image_is_found_where_it_stands(tmp_path: Path) -> None:
+    pixels, drawn = with_pillow(flat(7, (900, 1300)), NAMES[0], (1100, 870), 255)
+    assert_found(dicom_image(tmp_path / "i.dcm", pixels), drawn, pixels.shape)
+
+
 def test_text_across_the_tiles_of_a_large_image(tmp_path: Path) -> None:
-    pixels, drawn = with_pillow(noise(60, 10, shape=(128, 2000)), "MARCHEMALLE Odilon 12/04/1956", (880, 40), 255, 18)
+    shape = (700, 1400)
+    ground = flat(60, shape)
+    ground[:90] = noise(60, 10, shape=(90, 1400))
+    pixels, drawn = with_pillow(ground, "MARCHEMALLE Odilon 12/04/1956", (590, 40), 255, 18)
     assert_found(dicom_image(tmp_path / "i.dcm", pixels), drawn, pixels.shape)
 
 
@@ -162,25 +182,37 @@ def test_text_across_the_tiles_of_a_large_image(tmp_path: Path) -> None:
 
 
 def test_a_text_that_stands_through_a_cine_is_found_in_every_frame(tmp_path: Path) -> None:
-    pixels, drawn = zip(
-        *(with_pillow(speckle(n, (160, 224)), NAMES[0], (20, 60), 200, 11) for n in range(12)), strict=True
-    )
+    pixels, drawn = zip(*(with_pillow(speckle(n, BAND), NAMES[0], (20, 30), 200, 11) for n in range(8)), strict=True)
     path = dicom_image(tmp_path / "i.dcm", np.stack(pixels))
-    assert_found(path, drawn[0], (160, 224), range(12))
+    assert_found(path, drawn[0], BAND, range(8))
 
 
 def test_a_text_that_lights_up_in_one_frame_is_masked_in_its_group(tmp_path: Path) -> None:
-    pixels = np.stack([noise(30, 4, n, (160, 224)) for n in range(12)])
-    pixels[7], drawn = with_pillow(pixels[7], NAMES[0], (20, 60), 255)
-    assert_found(dicom_image(tmp_path / "i.dcm", pixels), drawn, (160, 224), range(12))
+    pixels = np.stack([noise(30, 4, n, BAND) for n in range(8)])
+    pixels[6], drawn = with_pillow(pixels[6], NAMES[0], (20, 30), 255)
+    assert_found(dicom_image(tmp_path / "i.dcm", pixels), drawn, BAND, range(8))
+
+
+def test_of_equal_frames_one_is_looked_at_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+    detect = pixel_ocr.detect
+
+    def counting(shown: Pixels) -> list[pixel_ocr.Quad]:
+        looked.append(shown.shape)
+        return detect(shown)
+
+    monkeypatch.setattr(pixel_ocr, "detect", counting)
+    pixels, drawn = with_pillow(noise(30, 4, shape=BAND), NAMES[0], (20, 30), 255)
+    assert_found(dicom_image(tmp_path / "i.dcm", np.stack([pixels] * 150)), drawn, BAND, range(150))
+    assert len(looked) == 2, "for text lighter and darker than what is around it"
 
 
 def test_only_the_frames_asked_for_are_looked_at(tmp_path: Path) -> None:
-    pixels = np.stack([flat(0, (160, 224))] * 3)
-    pixels[1], drawn = with_pillow(pixels[1], NAMES[0], (20, 60), 255)
+    pixels = np.stack([flat(0, BAND)] * 3)
+    pixels[1], drawn = with_pillow(pixels[1], NAMES[0], (20, 30), 255)
     path = dicom_image(tmp_path / "i.dcm", pixels)
     assert look_at_pixels(path, (0, 2)) == {}
-    assert uncovered(drawn, look_at_pixels(path, (1,))[1], (160, 224)) == []
+    assert uncovered(drawn, look_at_pixels(path, (1,))[1], BAND) == []
 
 
 @pytest.mark.parametrize(("kind", "found"), [("VOLUME", False), ("LABEL", True)])
@@ -211,9 +243,10 @@ def test_where_no_text_is_none_is_found(tmp_path: Path, pixels: Pixels) -> None:
     assert look_at_pixels(dicom_image(tmp_path / "i.dcm", pixels)) == {}
 
 
-@pytest.mark.parametrize("text", ["R", "L", "cm", "10", "OOO"])
-def test_marks_of_the_side_and_scales_stay(tmp_path: Path, text: str) -> None:
-    pixels, _ = with_pillow(noise(40, 8, shape=(256, 256)), text, (40, 60), 255, 20)
+def test_marks_of_the_side_and_scales_stay(tmp_path: Path) -> None:
+    pixels = noise(40, 8, shape=(256, 256))
+    for text, at in (("R", (20, 10)), ("L", (220, 10)), ("cm", (20, 120)), ("10", (220, 120)), ("OOO", (100, 210))):
+        pixels, _ = with_pillow(pixels, text, at, 255, 20)
     assert look_at_pixels(dicom_image(tmp_path / "i.dcm", pixels)) == {}
 
 
@@ -240,8 +273,10 @@ def test_a_frame_that_cannot_be_decoded_says_so(tmp_path: Path) -> None:
 
 
 def test_the_same_image_gives_the_same_boxes(tmp_path: Path) -> None:
-    path = dicom_image(tmp_path / "i.dcm", lines(speckle(), 255)[0])
-    assert look_at_pixels(path) == look_at_pixels(path)
+    path = dicom_image(tmp_path / "i.dcm", with_pillow(speckle(shape=BAND), NAMES[0], (20, 30), 255)[0])
+    found = look_at_pixels(path)
+    assert found
+    assert look_at_pixels(path) == found
 
 
 def test_boxes_that_share_most_are_one() -> None:
@@ -259,8 +294,9 @@ def test_nothing_that_is_read_is_said_and_no_socket_is_opened(
         raise AssertionError("a socket was opened")
 
     monkeypatch.setattr(socket, "socket", refuse)
+    pixels, _ = with_pillow(flat(0, BAND), NAMES[0], (20, 30), 255)
     with caplog.at_level(logging.DEBUG):
-        assert look_at_pixels(dicom_image(tmp_path / "i.dcm", lines(flat(0), 255)[0]))
+        assert look_at_pixels(dicom_image(tmp_path / "i.dcm", pixels))
         assert look_at_pixels(dicom_image(tmp_path / "j.dcm", flat(0))) == {}
     assert capfd.readouterr() == ("", "")
     assert caplog.records == []
