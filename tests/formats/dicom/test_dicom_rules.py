@@ -11,6 +11,7 @@ from pydicom.uid import UID
 
 from collecte.challenge import AttributeRule
 from collecte.challenge.kinds import DicomRules
+from collecte.formats.dicom._codes import clean_code
 from collecte.formats.dicom._rules import TOP, Action, Rules, attribute_type
 from collecte.formats.dicom._tables import by_tag, rows, sop_classes, transfer_syntaxes
 from tests.formats.dicom.builders import Maker, context, slice_of
@@ -186,3 +187,17 @@ def test_an_attribute_stays_in_the_objects_that_need_it_alone() -> None:
     dose = 0x3004000E  # DoseGridScaling
     assert rules((), "rt-dose").decide(TOP, dose).action is Action.KEEP
     assert rules((), "ct-image").decide(TOP, dose).action is Action.REMOVE
+
+
+@pytest.mark.parametrize(
+    ("value", "scheme", "stays"),
+    [
+        ("A-30", "99SMS_CTMR", True),
+        ("DELACROIX", "99SMS_CTMR", False),
+        ("A-1234", "99SMS_CTMR", False),
+        ("FR", "ISO3166_1", True),
+        ("250137", "99PMP", False),
+    ],
+)
+def test_a_maker_s_own_scheme_stays_where_its_codes_number_lines(value: str, scheme: str, *, stays: bool) -> None:
+    assert (clean_code(value, scheme) is not None) is stays
