@@ -30,8 +30,8 @@ def frames_of(data: Dataset) -> list[np.ndarray]:
     return list(np.frombuffer(data.PixelData[: int(np.prod(shape)) * kind.itemsize], kind).reshape(shape))
 
 
-def encode(data: Dataset, syntax: str) -> None:
-    """Put the frames of an image into a compressed transfer syntax."""
+def encode(data: Dataset, syntax: str, form: str = "J2K") -> None:
+    """Put the frames of an image into a compressed transfer syntax. ``form``: of JPEG 2000, a stream or a file, JP2."""
     import imagecodecs
 
     frames = frames_of(data)
@@ -39,7 +39,7 @@ def encode(data: Dataset, syntax: str) -> None:
         JPEG: lambda frame: imagecodecs.jpeg8_encode(frame, level=95),
         JPEG_LOSSLESS: lambda frame: imagecodecs.ljpeg_encode(frame, bitspersample=data.BitsStored),
         JPEG_LS: imagecodecs.jpegls_encode,
-        JPEG_2000: lambda frame: imagecodecs.jpeg2k_encode(frame, level=0, reversible=True, codecformat="J2K"),
+        JPEG_2000: lambda frame: imagecodecs.jpeg2k_encode(frame, level=0, reversible=True, codecformat=form),
         HTJ2K: lambda frame: imagecodecs.htj2k_encode(frame, reversible=True),
     }
     encoded = [encoders[syntax](np.ascontiguousarray(frame)) for frame in frames]
@@ -87,6 +87,9 @@ def encoded() -> Iterator[Sample]:
         (76, "HTJ2K", HTJ2K),
     ):
         yield _compressed(f"CT {name}", _ct(study), syntax)
+    data = _ct(86)
+    encode(data, JPEG_2000, "JP2")
+    yield _sample("CT JPEG 2000 file", data, JPEG_2000)
     yield _sample("CT RLE", encode_rle(_ct(77)), RLE)
     yield _compressed("SC JPEG", more_images.capture(78), JPEG)
     yield _compressed("US JPEG", images.ultrasound(79), JPEG)
@@ -112,6 +115,7 @@ def _sample(label: str, data: Dataset, syntax: str, notes: str = "") -> Sample:
     return Sample(label, label, data, meta_of(data, syntax), notes=set(notes.split()))
 
 
+#: Every value of Specific Character Set, alone or with its extensions (PS3.3, C.12.1.1.2): a name, an institution.
 _ALPHABETS = (
     ("Japanese", ["", "ISO 2022 IR 87"], "Yamashiro^Kentarou=山城^健太郎=やましろ^けんたろう", "順天堂大学医院"),
     ("Greek", "ISO_IR 126", "Παπαδόπουλος^Αριστοτέλης", "Νοσοκομείο Ευαγγελισμός"),
@@ -119,13 +123,46 @@ _ALPHABETS = (
     ("Chinese", "GB18030", "欧阳^晓峰=歐陽^曉峰", "北京协和医院放射科"),
     ("Korean", ["", "ISO 2022 IR 149"], "Seonwoo^Gildong=鮮于^吉洞=선우^길동", "서울대학교병원"),
     ("UTF-8", "ISO_IR 192", "Quéméneur-Ångström^Zoë=渡辺^麻衣", "Klinikum Großhadern Süd"),
+    ("ASCII", "ISO_IR 6", "Kerguelendec^Hyacinthe", "Hopital de Kerguelendec"),
+    ("Latin-1", "ISO_IR 100", "Guézélennec^Éléonore", "Hôpital Guézélennec"),
+    ("Latin-2", "ISO_IR 101", "Świętosławski^Żelisław", "Szpital Świętosławski"),
+    ("Latin-3", "ISO_IR 109", "Ħarċiżubbi^Ġorġina", "Sptar Ħarċiżubbi"),
+    ("Latin-4", "ISO_IR 110", "Šķēpņūnsons^Ādolfs", "Slimnīca Šķēpņūnsons"),
+    ("Arabic", "ISO_IR 127", "الخوارزمي^عبدالرحمن", "مستشفى الخوارزمي"),
+    ("Hebrew", "ISO_IR 138", "אברמוביץ^יהושע", "בית חולים אברמוביץ"),
+    ("Turkish", "ISO_IR 148", "Şükrüoğullarından^Gülçiçek", "Şükrüoğullarından Hastanesi"),
+    ("Thai", "ISO_IR 166", "วัฒนพงศ์พิทักษ์^สมชาย", "โรงพยาบาลวัฒนพงศ์"),
+    ("half-width Japanese", ["ISO_IR 13", "ISO 2022 IR 87"], "ﾔﾏｼﾛﾉｶﾐ^ｹﾝﾀﾛｳ=山城^健太郎", "ﾔﾏｼﾛﾋﾞｮｳｲﾝ"),
+    (
+        "supplementary Japanese",
+        ["", "ISO 2022 IR 87", "ISO 2022 IR 159"],
+        "Hirotsune=俉侊倞^健太郎",
+        "順天堂俉侊倞医院",
+    ),
+    ("simplified Chinese", ["", "ISO 2022 IR 58"], "Zhangxiaodong=张^小东", "北京协和医院"),
+    ("GBK", "GBK", "欧阳^晓峰=歐陽^曉峰", "北京协和医院放射科"),
+    *(
+        (f"extended {label}", ["ISO 2022 IR 6", f"ISO 2022 IR {number}"], name, place)
+        for label, number, name, place in (
+            ("Latin-1", 100, "Guézélennec^Éléonore", "Hôpital Guézélennec"),
+            ("Latin-2", 101, "Świętosławski^Żelisław", "Szpital Świętosławski"),
+            ("Latin-3", 109, "Ħarċiżubbi^Ġorġina", "Sptar Ħarċiżubbi"),
+            ("Latin-4", 110, "Šķēpņūnsons^Ādolfs", "Slimnīca Šķēpņūnsons"),
+            ("Greek", 126, "Παπαδόπουλος^Αριστοτέλης", "Νοσοκομείο Ευαγγελισμός"),
+            ("Arabic", 127, "الخوارزمي^عبدالرحمن", "مستشفى الخوارزمي"),
+            ("Hebrew", 138, "אברמוביץ^יהושע", "בית חולים אברמוביץ"),
+            ("Cyrillic", 144, "Воскресенский^Святослав", "Больница Боткинская"),
+            ("Turkish", 148, "Şükrüoğullarından^Gülçiçek", "Şükrüoğullarından Hastanesi"),
+            ("Thai", 166, "วัฒนพงศ์พิทักษ์^สมชาย", "โรงพยาบาลวัฒนพงศ์"),
+        )
+    ),
 )
 
 
 def alphabets() -> Iterator[Sample]:
     """One sample of each character set: names and an institution in its letters."""
     for number, (label, sets, name, place) in enumerate(_ALPHABETS):
-        data = images.mr(90 + number, 1, 1, "siemens") if number % 2 else _ct(90 + number)
+        data = images.mr(110 + number, 1, 1, "siemens") if number % 2 else _ct(110 + number)
         data.SpecificCharacterSet = sets
         sample = _sample(f"in {label}", data, ExplicitVRLittleEndian)
         for keyword, text in (

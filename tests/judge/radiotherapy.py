@@ -197,6 +197,9 @@ def refused() -> Iterator[tuple[str, Dataset]]:
     for study, kind, modality, mime, body in (
         (60, "1", "DOC", "application/pdf", b"%PDF-1.4\n%%EOF\n"),
         (61, "2", "DOC", "text/XML", b"<ClinicalDocument/>\n"),
+        (62, "3", "M3D", "model/stl", b"solid \nendsolid\n"),
+        (63, "4", "M3D", "model/obj", b"v 0 0 0\n"),
+        (64, "5", "M3D", "model/mtl", b"newmtl a\n"),
     ):
         data = instance(f"{STORAGE}104.{kind}", modality, study, 1, 1)
         yield (

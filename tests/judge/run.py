@@ -73,6 +73,7 @@ def plant_all(samples: Iterable[Sample], folder: Path) -> list[tuple[Sample, Pat
             sample.clean = {
                 path: count
                 for path, values in paths(sample.data).items()
+                if path[0] not in sample.foreign
                 if (count := sum(value is not None for value in values))
             }
             data, planted = plant(sample, turn, number)

@@ -219,6 +219,20 @@ def test_a_single_frame_of_rle_may_lie_in_fragments_but_bring_no_other(chunk: in
             cleaned(RLE, *fragments, chunk=chunk)
 
 
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
+def test_what_follows_the_packets_of_a_segment_of_rle_is_blanked(chunk: int, count: int) -> None:
+    """Two segments of 300 bytes: a run, a literal, nothing, a run."""
+    packets = b"\x81\7" + b"\x2b" + bytes(range(44)) + b"\x80" + b"\x81\7"
+    start, size = 64 + len(packets), len(NAME) + len(packets)
+    head = struct.pack("<3L", 2, 64, 64 + size).ljust(64, b"\0")
+    frame = head + packets + NAME + packets + NAME
+    clean = head + packets + bytes(len(NAME)) + packets + bytes(len(NAME))
+    assert cleaned(RLE, *[frame] * count, chunk=chunk, count=count, size=600) == clean * count
+    if count == 1:
+        assert cleaned(RLE, frame[:start], frame[start:], chunk=chunk, size=600) == clean
+
+
 def test_what_follows_a_deflated_or_plain_frame_is_blanked() -> None:
     deflated = zlib.compress(GREY.tobytes())[2:-4]
     for chunk in (1, 100, 1 << 20):

@@ -22,7 +22,6 @@ _PARSERS: Mapping[str, Parser] = {
     **{f"1.2.840.10008.1.2.4.{number}": jpeg for number in (50, 51, 53, 55, 57, 70)},
     **{f"1.2.840.10008.1.2.4.{number}": jpeg_ls for number in (80, 81)},
     **{f"1.2.840.10008.1.2.4.{number}": j2k for number in (90, 91, 92, 93, 201, 202, 203)},
-    _RLE: rle,
 }
 
 
@@ -90,12 +89,12 @@ class Cleaner:
 
 
 def _parser(transfer_syntax: str, frames: int, frame_bytes: int | None) -> Parser:
-    if transfer_syntax == _RLE and frames == 1:
-        return rle_frame
     if parser := _PARSERS.get(transfer_syntax):
         return parser
-    if frame_bytes is None or transfer_syntax not in (_UNCOMPRESSED, _DEFLATED):
+    if frame_bytes is None or transfer_syntax not in (_UNCOMPRESSED, _DEFLATED, _RLE):
         raise broken()
+    if transfer_syntax == _RLE:
+        return (rle_frame if frames == 1 else rle)(frame_bytes)
     return (uncompressed if transfer_syntax == _UNCOMPRESSED else deflated)(frame_bytes)
 
 

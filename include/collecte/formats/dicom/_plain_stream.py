@@ -8,41 +8,101 @@ from collections.abc import Generator
 
 from collecte.formats.dicom._stream import Parser, Stream, Wait, broken
 
-_RLE_HEADER, _RLE_SEGMENTS = 64, 15
+_RLE_HEADER, _RLE_SEGMENTS, _NO_OPERATION = 64, 15, 128
 #: Bytes inflated at a time, and thrown away.
 _PIECE = 1 << 18
 
 
-def rle(stream: Stream) -> Wait:
-    """RLE (PS3.5, annex G): the header's unused offsets are blanked; the segments pass."""
-    while (yield from stream.peek(1)):
-        if stream.left < _RLE_HEADER or (yield from _rle_header(stream)) >= stream.left:
-            raise broken()
-        yield from stream.keep(stream.left)
+def rle(frame_bytes: int) -> Parser:
+    """Frames of RLE, of so many bytes once decoded (PS3.5, annex G): the header's unused offsets are blanked, and what
+    follows the bytes that a segment needs.
+    """
+
+    def parse(stream: Stream) -> Wait:
+        while (yield from stream.peek(1)):
+            if stream.left < _RLE_HEADER:
+                raise broken()
+            end = stream.position + stream.left
+            starts = yield from _rle_header(stream)
+            if starts[-1] >= end:
+                raise broken()
+            for stop in (*starts[1:], end):
+                yield from _segment(stream, frame_bytes // len(starts), stop)
+
+    return parse
 
 
-def rle_frame(stream: Stream) -> Wait:
+def rle_frame(frame_bytes: int) -> Parser:
     """A single frame of RLE, which some writers cut into fragments; one that begins another frame is refused."""
-    end = stream.position + _RLE_HEADER + (yield from _rle_header(stream))
-    while (yield from stream.peek(1)):
-        count, first = struct.unpack("<LL", (yield from stream.peek(8)).ljust(8, b"\0"))
-        if stream.starts and first == _RLE_HEADER and 0 < count <= _RLE_SEGMENTS:
+
+    def parse(stream: Stream) -> Wait:
+        starts = yield from _rle_header(stream)
+        for stop in starts[1:]:
+            yield from _segment(stream, frame_bytes // len(starts), stop)
+        if not (yield from stream.peek(1)):
             raise broken()
-        yield from stream.keep(stream.left)
-    if stream.position <= end:
+        yield from _segment(stream, frame_bytes // len(starts), None)
+
+    return parse
+
+
+def _segment(stream: Stream, size: int, stop: int | None) -> Wait:
+    """Keep the packets that decode to ``size`` bytes, and blank what follows up to ``stop`` (None: up to the end)."""
+    made = 0
+    while (stop is None or stream.position < stop) and (yield from stream.peek(1)):
+        _refuse_another(stream, (yield from stream.peek(8)) if stop is None else b"")
+        packed = yield from stream.piece()
+        room = len(packed) if stop is None else min(len(packed), stop - stream.position)
+        if made >= size:
+            yield from stream.blank(room)
+            continue
+        taken, made = _packets(packed[:room], made, size)
+        # A packet may go on in the next fragment, but not beyond its segment.
+        if stop is not None:
+            taken = min(taken, stop - stream.position)
+        yield from _kept(stream, taken)
+
+
+def _packets(packed: bytes, made: int, size: int) -> tuple[int, int]:
+    """How many bytes the packets take that begin here, the last of which may end elsewhere; what is decoded then."""
+    at = 0
+    while at < len(packed) and made < size:
+        control = packed[at]
+        if control < _NO_OPERATION:
+            at, made = at + control + 2, made + control + 1
+        elif control > _NO_OPERATION:
+            at, made = at + 2, made + 257 - control
+        else:
+            at += 1
+    return at, made
+
+
+def _kept(stream: Stream, count: int) -> Wait:
+    """Let as many bytes pass, or all that are left; none of them may begin another frame."""
+    while count and (yield from stream.peek(1)):
+        _refuse_another(stream, (yield from stream.peek(8)))
+        part = min(count, stream.left)
+        yield from stream.keep(part)
+        count -= part
+
+
+def _refuse_another(stream: Stream, ahead: bytes) -> None:
+    count, first = struct.unpack("<LL", ahead.ljust(8, b"\0")[:8])
+    if stream.starts and first == _RLE_HEADER and 0 < count <= _RLE_SEGMENTS:
         raise broken()
 
 
-def _rle_header(stream: Stream) -> Generator[None, None, int]:
-    """Where the last segment begins, behind the header."""
+def _rle_header(stream: Stream) -> Generator[None, None, list[int]]:
+    """Where each segment begins."""
     stream.frames += 1
+    start = stream.position
     count, *offsets = struct.unpack("<16L", (yield from stream.need(_RLE_HEADER)))
     used = offsets[:count]
     if not 0 < count <= _RLE_SEGMENTS or used[0] != _RLE_HEADER or used != sorted(set(used)):
         raise broken()
     yield from stream.keep(4 + 4 * count)
     yield from stream.blank(4 * (_RLE_SEGMENTS - count))
-    return int(used[-1]) - _RLE_HEADER
+    return [start + offset for offset in used]
 
 
 def uncompressed(frame_bytes: int) -> Parser:
