@@ -329,14 +329,15 @@ def _sequence(passage: Passage, element: Element, decision: Decision, encoding: 
     items = items_of(passage.data, element, encoding)
     if items is None or (not out.little and any(item.encoding is not out for item in items)):
         return _fallback(passage, element.tag, decision, decision.otherwise)
-    contents = [_item(passage, item, element.tag) for item in items]
+    contents = [rewritten_item(passage, item, element.tag) for item in items]
     left = [write_item(content, out) for content in contents if content is not None]
     if items and not left:
         return _fallback(passage, element.tag, decision, decision.otherwise)
     return write_element(element.tag, "SQ", b"".join(left), out)
 
 
-def _item(passage: Passage, item: Item, place: int) -> bytes | None:
+def rewritten_item(passage: Passage, item: Item, place: int) -> bytes | None:
+    """The content of an item of the sequence ``place`` as written; None where none of it may be told."""
     written = rewrite(passage, item.elements, place, item.encoding)
     if place == CODING_SCHEMES and CODE_SCHEME not in written:
         return None
@@ -349,9 +350,13 @@ def _item(passage: Passage, item: Item, place: int) -> bytes | None:
     entry = clean_code(value, scheme, meant)
     if entry is None:
         return None
-    version = _text(passage, found.get(CODE_SCHEME_VERSION))
-    version = version if version.replace(".", "").isdigit() else ""
+    version = told_version(_text(passage, found.get(CODE_SCHEME_VERSION)))
     return coded_item(*entry, passage.plan.encoding, tag=coded, version=version, others=written)
+
+
+def told_version(version: str) -> str:
+    """The version of a coding scheme as it may be told: a number or a date."""
+    return version if version.replace(".", "").isdigit() else ""
 
 
 def _text(passage: Passage, element: Element | None) -> str:

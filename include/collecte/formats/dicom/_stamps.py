@@ -9,7 +9,7 @@ from collecte.formats.dicom._elements import EXPLICIT_LITTLE, Encoding, write_el
 
 #: CID 7050 (PS3.16): the profile, and its options by their names in the challenge.
 _PROFILE = ("113100", "Basic Application Confidentiality Profile")
-_METHODS: MappingProxyType[DicomOption, tuple[str, str]] = MappingProxyType(
+METHODS: MappingProxyType[DicomOption, tuple[str, str]] = MappingProxyType(
     {
         "clean_pixel_data": ("113101", "Clean Pixel Data Option"),
         "clean_recognizable_visual_features": ("113102", "Clean Recognizable Visual Features Option"),
@@ -32,7 +32,7 @@ _METHODS: MappingProxyType[DicomOption, tuple[str, str]] = MappingProxyType(
 _FAMILIES = {"clean_structured_content": "document", "clean_graphics": "presentation"}
 #: Done where the pixels are looked at, and stamped there.
 _OF_PIXELS = ("clean_pixel_data", "clean_recognizable_visual_features")
-CLEAN_PIXEL_DATA = _METHODS["clean_pixel_data"]
+CLEAN_PIXEL_DATA = METHODS["clean_pixel_data"]
 
 
 def stamps(
@@ -48,7 +48,7 @@ def stamps(
         utf8: whether text of the output may be more than ASCII.
     """
     applied = [o for o in options if o not in _OF_PIXELS and _FAMILIES.get(o, family) == family]
-    methods = sorted((_PROFILE, *(_METHODS[option] for option in applied)))
+    methods = sorted((_PROFILE, *(METHODS[option] for option in applied)))
     items = b"".join(write_item(coded_item(code, "DCM", meaning, encoding), encoding) for code, meaning in methods)
     values = [
         (0x00100010, "PN", subject.encode("ascii")),

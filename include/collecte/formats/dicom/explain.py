@@ -11,14 +11,14 @@ from pydicom.datadict import keyword_for_tag
 from collecte.challenge import DicomRules
 from collecte.findings import Finding
 from collecte.formats import Context
-from collecte.formats.dicom._codes import CODE_MEANING, CODE_SCHEME, CODE_VALUES, CODED, clean_code, is_public_scheme
+from collecte.formats.dicom._codes import CODE_MEANING, CODE_SCHEME_VERSION, CODED
 from collecte.formats.dicom._elements import Element, Encoding, Item, items_of, vr_of
 from collecte.formats.dicom._judge import SOP_CLASS_UID, identity, look_of, refusals, rules_of
 from collecte.formats.dicom._part10 import Dicom, opened_dicom
 from collecte.formats.dicom._private import PrivateRule, creators, rule_of
-from collecte.formats.dicom._rewrite import Done, Passage, apply, private_element
+from collecte.formats.dicom._rewrite import Done, Passage, apply, private_element, rewritten_item, told_version
 from collecte.formats.dicom._rules import CODING_SCHEMES, COLUMNS, TOP, Action, Decision
-from collecte.formats.dicom._stamps import _METHODS as METHODS
+from collecte.formats.dicom._stamps import METHODS
 from collecte.formats.dicom._tables import rows
 from collecte.formats.dicom._text import reading
 from collecte.formats.dicom._wall import Refusal
@@ -224,25 +224,26 @@ def _sequence(
             continue
         if len(items or ()) > 1:
             yield Explained(depth + 1, 0, "", f"item {number}", "", "", "")
+        own = {inner.tag: inner for inner in item.elements}
         for one in _told(passage, item.elements, element.tag, item.encoding, depth + 1):
             coded = one.depth == depth + 1 and one.tag in CODED and element.tag != CODING_SCHEMES
-            yield _coded(one) if coded else one
+            yield _coded(passage, own.get(one.tag), one) if coded else one
 
 
 def _stays(passage: Passage, item: Item, place: int) -> bool:
     """Whether an item stays: one that is a coded entry, or names a coding scheme, does where that may be told."""
-    texts = {e.tag: passage.value(e).strip(_PADDING).decode("latin-1") for e in item.elements if e.tag in CODED}
-    if place == CODING_SCHEMES:
-        return is_public_scheme(texts.get(CODE_SCHEME, ""))
-    code = next((texts[tag] for tag in CODE_VALUES if tag in texts), None)
-    if code is None:
-        return CODE_MEANING not in texts
-    return clean_code(code, texts.get(CODE_SCHEME, "")) is not None
+    return rewritten_item(Passage(passage.plan, passage.data), item, place) is not None
 
 
-def _coded(one: Explained) -> Explained:
-    """The code and its scheme stay, the meaning is the scheme's own: whatever stood there is not copied."""
-    outcome = "written anew" if one.tag not in (*CODE_VALUES, CODE_SCHEME) else "kept"
+def _coded(passage: Passage, element: Element | None, one: Explained) -> Explained:
+    """The code and its scheme stay, the meaning is one that the standard gives it: whatever stood there is not copied,
+    unless it is one of these."""
+    outcome = "kept"
+    if one.tag == CODE_MEANING:
+        outcome = "written anew"
+    elif one.tag == CODE_SCHEME_VERSION:
+        text = passage.value(element).strip(_PADDING).decode("latin-1") if element else ""
+        outcome = "kept" if told_version(text) else "removed"
     return replace(one, outcome=outcome, rule="coded entry: the meaning that its scheme gives it")
 
 
