@@ -71,7 +71,7 @@ def _dicom_anonymizer(paths: Sequence[Path]) -> None:
 
 
 #: Nothing changed: what every tool does that is built upon it, and no more.
-PYDICOM = Peer("pydicom", " read + write", _read_and_write)
+PYDICOM = Peer("pydicom", " read + write, no SHA-256", _read_and_write)
 #: Rust (MIT or Apache-2.0), by its Python package; its default rules.
 DCMANON = Peer("dcmanon", "", _dcmanon)
 #: Python (BSD), as its command goes through a folder; its default rules.
