@@ -136,7 +136,10 @@ SUV = [
         (*_DRUG, *_CLOCK, "RadiopharmaceuticalStartTime"),
     ),
     Case(
-        "by its date and time", lambda: pet(start=_BY_DATE), uptake, (*_DRUG, *_CLOCK, "RadiopharmaceuticalStartDateTime")
+        "by its date and time",
+        lambda: pet(start=_BY_DATE),
+        uptake,
+        (*_DRUG, *_CLOCK, "RadiopharmaceuticalStartDateTime"),
     ),
     Case("over midnight", over_midnight, uptake, (*_DRUG, *_CLOCK, "RadiopharmaceuticalStartDateTime")),
     Case("over midnight, by time", over_midnight_by_time, uptake, (*_DRUG, *_CLOCK, "RadiopharmaceuticalStartTime")),

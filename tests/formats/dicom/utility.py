@@ -7,7 +7,7 @@ import copy
 import struct
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
@@ -38,6 +38,12 @@ class Case:
 
     def __str__(self) -> str:
         return self.name
+
+
+def optionless(cases: Sequence[Case]) -> list[Case]:
+    """The cases, and those of the demo's options a second time without any: what they compute needs none."""
+    bare = [replace(case, name=f"{case.name}, no option", options=()) for case in cases if case.options == DEMO]
+    return [*cases, *bare]
 
 
 def written_and_read(data: Dataset, syntax: str = ExplicitVRLittleEndian) -> Dataset:
