@@ -4,85 +4,25 @@ Profile, dates shifted, patient characteristics kept.
 
 import re
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
 
 import numpy as np
 from pydicom.dataset import Dataset
 
 from tests.judge import expected
-from tests.judge.decoding import CannotDecode, decoded, read, syntax_of
-from tests.judge.run import Case
+from tests.judge.decoding import CannotDecode, decoded, syntax_of
+from tests.judge.pairs import Pair, Tally
 from tests.judge.searching import Leak
-from tests.judge.strings import folded
-from tests.judge.walking import Path, Paths, none_of, paths, walk
+from tests.judge.walking import Path, walk
 
 #: Pixels round a burned-in text that a mask may take along.
 MARGIN = 40
 
 
-@dataclass
-class Tally:
-    """How often an action was done as it should; ``failures`` say where not, without values."""
-
-    done: int = 0
-    failures: list[str] = field(default_factory=list)
-
-    @property
-    def total(self) -> int:
-        return self.done + len(self.failures)
-
-    @property
-    def share(self) -> float:
-        """1 where nothing was asked."""
-        return self.done / self.total if self.total else 1.0
-
-    def check(self, passed: object, failure: str) -> None:
-        if passed:
-            self.done += 1
-        else:
-            self.failures.append(failure)
-
-
-@dataclass
-class Pair:
-    """An accepted file before and after."""
-
-    case: Case
-    sequences: Set[str] = expected.SEQUENCES
-
-    @cached_property
-    def before(self) -> Dataset:
-        return read(self.case.before)
-
-    @cached_property
-    def after(self) -> Dataset:
-        return read(self.case.after)
-
-    @cached_property
-    def paths_before(self) -> Paths:
-        return paths(self.before)
-
-    @cached_property
-    def paths_unplanted(self) -> Paths:
-        """The same, what was planted put to None."""
-        planted = {folded(one.text) for one in self.case.planted}
-        return {path: [none_of(value, planted) for value in values] for path, values in self.paths_before.items()}
-
-    @cached_property
-    def paths_after(self) -> Paths:
-        return paths(self.after)
-
-    @property
-    def label(self) -> str:
-        return self.case.sample.label
-
-
 def _wanted(pair: Pair, keywords: Set[str]) -> Iterator[tuple[Path, list[object]]]:
     """What stood in the file before planting, at places that stay, with the values that were not planted over."""
     for path in pair.case.sample.clean:
-        if path[-1] in keywords and set(path[:-1]) <= pair.sequences:
+        if path[-1] in keywords and set(path[:-1]) <= pair.sequences and path not in expected.ASTRAY:
             values = pair.paths_unplanted.get(path, [])
             if path[-1] != "PatientAge" or all(_AGE.fullmatch(str(value)) for value in values):  # else it is none
                 yield path, values

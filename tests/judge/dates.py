@@ -28,9 +28,19 @@ _WRITINGS = re.compile(
 )
 
 
+#: Every writing has a year in it; what lies so far around one is looked at.
+_YEAR = re.compile(rb"(?:1[89]|20)\d\d")
+_BEFORE, _BEHIND = 24, 12
+
+
 def days(folded: bytes) -> Iterator[str]:
     """Each day that a folded text writes in another way than DICOM does, as YYYYMMDD; day and month in either order."""
-    for match in _WRITINGS.finditer(folded):
+    for year in _YEAR.finditer(folded):
+        yield from _days(folded[max(0, year.start() - _BEFORE) : year.end() + _BEHIND])
+
+
+def _days(around: bytes) -> Iterator[str]:
+    for match in _WRITINGS.finditer(around):
         part = {name: value.decode() for name, value in match.groupdict().items() if value is not None}
         if "packed" in part:
             yield part["packed"][4:] + part["packed"][2:4] + part["packed"][:2]

@@ -9,9 +9,9 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from tests.judge.enhanced import enhanced
 from tests.judge.images import STORAGE, ct
-from tests.judge.more_images import enhanced
-from tests.judge.samples import code, fill, instance, items, noise, pixels, ref, uid
+from tests.judge.samples import code, described, fill, instance, items, noise, pixels, ref, uid
 
 _STUDY = 1
 
@@ -68,23 +68,19 @@ def report(number: int, sop_class: str, *, plain: bool = False) -> Dataset:
     if plain:
         tree = [node for node in tree if node.ValueType != "NUM"]
     del data.BodyPartExamined
-    verifier = {
-        "VerifyingOrganization": "Hôpital",
-        "VerificationDateTime": "20240112081500",
-        "VerifyingObserverName": "Médecin^B",
-        "VerifyingObserverIdentificationCodeSequence": [],
-    }
+    verifier = described(r"""
+        VerifyingOrganization Hôpital; VerificationDateTime 20240112081500; VerifyingObserverName Médecin^B;
+        VerifyingObserverIdentificationCodeSequence
+    """)
     fill(
         data,
-        ReferencedPerformedProcedureStepSequence=[],
-        CompletionFlag="COMPLETE",
-        VerificationFlag="VERIFIED",
+        **described(r"""
+        ReferencedPerformedProcedureStepSequence; CompletionFlag COMPLETE; VerificationFlag VERIFIED;
+        PerformedProcedureCodeSequence; ValueType CONTAINER; ContinuityOfContent SEPARATE
+    """),
         VerifyingObserverSequence=items(verifier),
-        PerformedProcedureCodeSequence=[],
         CurrentRequestedProcedureEvidenceSequence=_evidence(),
-        ValueType="CONTAINER",
         ConceptNameCodeSequence=items(code("126000", "DCM", "Imaging Measurement Report")),
-        ContinuityOfContent="SEPARATE",
         ContentTemplateSequence=items({"MappingResource": "DCMR", "TemplateIdentifier": "1500"}),
         ContentSequence=tree,
     )
@@ -100,11 +96,9 @@ def key_objects() -> Dataset:
     del data.BodyPartExamined
     return fill(
         data,
-        ReferencedPerformedProcedureStepSequence=[],
+        **described(r"ReferencedPerformedProcedureStepSequence; ValueType CONTAINER; ContinuityOfContent SEPARATE"),
         CurrentRequestedProcedureEvidenceSequence=_evidence(),
-        ValueType="CONTAINER",
         ConceptNameCodeSequence=items(code("113000", "DCM", "Of Interest")),
-        ContinuityOfContent="SEPARATE",
         ContentTemplateSequence=items({"MappingResource": "DCMR", "TemplateIdentifier": "2010"}),
         ContentSequence=items(text, image),
     )
@@ -113,49 +107,41 @@ def key_objects() -> Dataset:
 def presentation() -> Dataset:
     """A greyscale softcopy presentation state with text and lines."""
     first = slices()[0]
-    text = {
-        "BoundingBoxAnnotationUnits": "PIXEL",
-        "UnformattedTextValue": "Nodule",
-        "BoundingBoxTopLeftHandCorner": [2.0, 2.0],
-        "BoundingBoxBottomRightHandCorner": [20.0, 6.0],
-        "BoundingBoxTextHorizontalJustification": "LEFT",
-    }
-    line = {
-        "GraphicAnnotationUnits": "PIXEL",
-        "GraphicDimensions": 2,
-        "NumberOfGraphicPoints": 2,
-        "GraphicData": [2.0, 3.0, 11.0, 12.0],
-        "GraphicType": "POLYLINE",
-    }
+    text = described(r"""
+        BoundingBoxAnnotationUnits PIXEL; UnformattedTextValue Nodule; BoundingBoxTopLeftHandCorner 2.0\2.0;
+        BoundingBoxBottomRightHandCorner 20.0\6.0; BoundingBoxTextHorizontalJustification LEFT
+    """)
+    line = described(r"""
+        GraphicAnnotationUnits PIXEL; GraphicDimensions 2; NumberOfGraphicPoints 2; GraphicData 2.0\3.0\11.0\12.0;
+        GraphicType POLYLINE
+    """)
     annotation = {
         "ReferencedImageSequence": items(ref(first)),
         "GraphicLayer": "LAYER1",
         "TextObjectSequence": items(text),
         "GraphicObjectSequence": items(line),
     }
-    layer = {"GraphicLayer": "LAYER1", "GraphicLayerOrder": "1", "GraphicLayerDescription": "calque"}
+    layer = described(r"GraphicLayer LAYER1; GraphicLayerOrder 1; GraphicLayerDescription calque")
     area = {
+        **described(r"""
+        DisplayedAreaTopLeftHandCorner 1\1; DisplayedAreaBottomRightHandCorner 24\24; PresentationSizeMode SCALE TO
+        FIT; PresentationPixelAspectRatio 1\1
+    """),
         "ReferencedImageSequence": items(ref(first)),
-        "DisplayedAreaTopLeftHandCorner": [1, 1],
-        "DisplayedAreaBottomRightHandCorner": [24, 24],
-        "PresentationSizeMode": "SCALE TO FIT",
-        "PresentationPixelAspectRatio": [1, 1],
     }
     images = {"SeriesInstanceUID": uid(4, _STUDY, 1), "ReferencedImageSequence": items(*(ref(one) for one in slices()))}
     data = instance(f"{STORAGE}11.1", "PR", _STUDY, 21, 1)
     return fill(
         data,
-        ContentLabel="PRESENTATION",
-        ContentDescription="état",
-        PresentationCreationDate="20240112",
-        PresentationCreationTime="081500",
-        ContentCreatorName="Médecin^C",
+        **described(r"""
+        ContentLabel PRESENTATION; ContentDescription état; PresentationCreationDate 20240112;
+        PresentationCreationTime 081500; ContentCreatorName Médecin^C; PresentationLUTShape IDENTITY
+    """),
         ReferencedSeriesSequence=items(images),
         DisplayedAreaSelectionSequence=items(area),
         GraphicAnnotationSequence=items(annotation),
         GraphicLayerSequence=items(layer),
         SoftcopyVOILUTSequence=items({"WindowCenter": "40", "WindowWidth": "400"}),
-        PresentationLUTShape="IDENTITY",
     )
 
 
@@ -164,14 +150,12 @@ def _derived(data: Dataset, kind: str) -> Dataset:
     series = {"SeriesInstanceUID": uid(4, _STUDY, 1), "ReferencedInstanceSequence": items(*(ref(s) for s in slices()))}
     fill(
         data,
+        **described(r"ContentDescription dérivé; ContentCreatorName Médecin^D; InstanceNumber 1"),
         StudyInstanceUID=uid(3, _STUDY),
         FrameOfReferenceUID=uid(5, _STUDY),
         PatientID=str(_STUDY),
         ReferencedSeriesSequence=items(series),
         ContentLabel=kind,
-        ContentDescription="dérivé",
-        ContentCreatorName="Médecin^D",
-        InstanceNumber="1",
     )
     purpose = code("121322", "DCM", "Source image for image processing operation")
     for frame, source in zip(data.PerFrameFunctionalGroupsSequence, slices(), strict=True):
@@ -192,21 +176,19 @@ def segmentation() -> Dataset:
     _only_geometry(shared)
     shared.SegmentIdentificationSequence = items({"ReferencedSegmentNumber": 1})
     segment = {
-        "SegmentNumber": 1,
-        "SegmentLabel": "Liver",
-        "SegmentDescription": "foie",
-        "SegmentAlgorithmType": "MANUAL",
+        **described(r"""
+        SegmentNumber 1; SegmentLabel Liver; SegmentDescription foie; SegmentAlgorithmType MANUAL; TrackingID suivi
+        1; RecommendedDisplayCIELabValue 30000\40000\50000
+    """),
         "SegmentedPropertyCategoryCodeSequence": items(code("T-D0050", "SRT", "Tissue")),
         "SegmentedPropertyTypeCodeSequence": items(code("T-62000", "SRT", "Liver")),
-        "TrackingID": "suivi 1",
         "TrackingUID": uid(9, 2),
-        "RecommendedDisplayCIELabValue": [30000, 40000, 50000],
     }
     _derived(data, "SEGMENTATION")
     fill(data, ImageType=["DERIVED", "PRIMARY"], SegmentationType="BINARY", SegmentSequence=items(segment))
     pixels(data, noise(40, 3, 24, 24, top=2), frames=True)
     data["PixelData"]._value = np.packbits(noise(40, 3, 24, 24, top=2).ravel(), bitorder="little").tobytes()
-    return fill(data, BitsAllocated=1, BitsStored=1, HighBit=0)
+    return fill(data, **described(r"BitsAllocated 1; BitsStored 1; HighBit 0"))
 
 
 def _only_geometry(shared: Dataset) -> None:
@@ -221,12 +203,10 @@ def parametric_map() -> Dataset:
     shared = data.SharedFunctionalGroupsSequence[0]
     _only_geometry(shared)
     mapping = {
-        "RealWorldValueFirstValueMapped": 0,
-        "RealWorldValueLastValueMapped": 4095,
-        "RealWorldValueIntercept": 0.0,
-        "RealWorldValueSlope": 0.001,
-        "LUTExplanation": "diffusion",
-        "LUTLabel": "ADC",
+        **described(r"""
+        RealWorldValueFirstValueMapped 0; RealWorldValueLastValueMapped 4095; RealWorldValueIntercept 0.0;
+        RealWorldValueSlope 0.001; LUTExplanation diffusion; LUTLabel ADC
+    """),
         "MeasurementUnitsCodeSequence": items(code("mm2/s", "UCUM", "mm2/s")),
         "QuantityDefinitionSequence": items(
             _node("CODE", "", code("G-C1C6", "SRT", "Quantity"), ConceptCodeSequence=items(_adc()))
@@ -235,8 +215,8 @@ def parametric_map() -> Dataset:
     shared.RealWorldValueMappingSequence = items(mapping)
     shared.ParametricMapFrameTypeSequence = items({"FrameType": ["DERIVED", "PRIMARY", "DIFFUSION", "ADC"]})
     _derived(data, "MAP")
-    fill(data, BitsStored=16, HighBit=15, RecognizableVisualFeatures="NO")
-    shared.PixelValueTransformationSequence = items({"RescaleIntercept": "0", "RescaleSlope": "1", "RescaleType": "US"})
+    fill(data, **described(r"BitsStored 16; HighBit 15; RecognizableVisualFeatures NO"))
+    shared.PixelValueTransformationSequence = items(described(r"RescaleIntercept 0; RescaleSlope 1; RescaleType US"))
     for keyword in ("AcquisitionContrast", "ComplexImageComponent", "KSpaceFiltering", "ResonantNucleus"):
         del data[keyword]
     return fill(data, ImageType=["DERIVED", "PRIMARY", "DIFFUSION", "ADC"])
@@ -248,45 +228,40 @@ def electrocardiogram(study: int, sop_class: str, channels: int, samples: int, f
     unit = items(code("uV", "UCUM", "microvolt"))
     channel = [
         {
+            **described(r"""
+            ChannelSensitivity 1.25; ChannelSensitivityCorrectionFactor 1; ChannelBaseline 0; ChannelSampleSkew 0;
+            WaveformBitsStored 16; FilterLowFrequency 0.05; FilterHighFrequency 150
+        """),
             "ChannelLabel": f"Dérivation {leads[number]}",
             "ChannelSourceSequence": items(code(f"2:{number + 1}", "MDC", f"Lead {leads[number]}")),
-            "ChannelSensitivity": "1.25",
             "ChannelSensitivityUnitsSequence": unit,
-            "ChannelSensitivityCorrectionFactor": "1",
-            "ChannelBaseline": "0",
-            "ChannelSampleSkew": "0",
-            "WaveformBitsStored": 16,
-            "FilterLowFrequency": "0.05",
-            "FilterHighFrequency": "150",
         }
         for number in range(channels)
     ]
     group = {
-        "WaveformOriginality": "ORIGINAL",
+        **described(r"""
+        WaveformOriginality ORIGINAL; MultiplexGroupLabel RHYTHM; WaveformBitsAllocated 16;
+        WaveformSampleInterpretation SS
+    """),
         "NumberOfWaveformChannels": channels,
         "NumberOfWaveformSamples": samples,
         "SamplingFrequency": str(frequency),
-        "MultiplexGroupLabel": "RHYTHM",
         "ChannelDefinitionSequence": items(*channel),
-        "WaveformBitsAllocated": 16,
-        "WaveformSampleInterpretation": "SS",
     }
     made = items(group)
     made[0].add_new(Tag("WaveformData"), "OW", noise(study, samples, channels, top=900, kind=np.int16).tobytes())
     rate = {
-        "AnnotationGroupNumber": 0,
-        "ReferencedWaveformChannels": [1, 0],
+        **described(r"AnnotationGroupNumber 0; ReferencedWaveformChannels 1\0; NumericValue 92"),
         "ConceptNameCodeSequence": items(_versioned(code("5.10.2.1-3", "SCPECG", "QRS duration"))),
-        "NumericValue": "92",
         "MeasurementUnitsCodeSequence": items(code("ms", "UCUM", "millisecond")),
     }
-    note = {"AnnotationGroupNumber": 0, "ReferencedWaveformChannels": [1, 0], "UnformattedTextValue": "rythme"}
+    note = described(r"AnnotationGroupNumber 0; ReferencedWaveformChannels 1\0; UnformattedTextValue rythme")
     return fill(
         data,
-        Manufacturer="GE Healthcare",
-        ManufacturerModelName="MAC 5500",
-        AcquisitionDateTime="20240111101113",
-        AcquisitionContextSequence=[],
+        **described(r"""
+        Manufacturer GE Healthcare; ManufacturerModelName MAC 5500; AcquisitionDateTime 20240111101113;
+        AcquisitionContextSequence
+    """),
         WaveformSequence=made,
         WaveformAnnotationSequence=items(note, rate),
     )

@@ -61,6 +61,9 @@ RTImagePlane ReportedValuesOrigin CodeValue CodingSchemeDesignator
 ConvolutionKernel SequenceName Manufacturer ManufacturerModelName Radiopharmaceutical
 """)
 
+#: The code of nothing: some files have one outside of any sequence.
+ASTRAY = {("CodeValue",), ("CodingSchemeDesignator",)}
+
 CHARACTERISTICS = _words("PatientSex PatientAge PatientSize PatientWeight")
 
 #: Type 1 of modules that every class here has, and of the classes themselves.

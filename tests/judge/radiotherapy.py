@@ -8,7 +8,7 @@ from pydicom.tag import Tag
 
 from tests.judge.documents import slices
 from tests.judge.images import STORAGE
-from tests.judge.samples import fill, instance, items, noise, pixels, ref, uid
+from tests.judge.samples import described, fill, instance, items, noise, pixels, ref, uid
 
 _STUDY = 1
 _FRAME = uid(5, _STUDY)
@@ -29,43 +29,34 @@ def structure_set() -> Dataset:
     }
     frame = {"FrameOfReferenceUID": _FRAME, "RTReferencedStudySequence": items(study)}
     region = {
-        "ROINumber": 1,
+        **described(r"ROINumber 1; ROIName GTV; ROIDescription volume; ROIGenerationAlgorithm MANUAL"),
         "ReferencedFrameOfReferenceUID": _FRAME,
-        "ROIName": "GTV",
-        "ROIDescription": "volume",
-        "ROIGenerationAlgorithm": "MANUAL",
     }
     contours = [
         {
+            **described(r"""
+            ContourGeometricType CLOSED_PLANAR; NumberOfContourPoints 3; ContourData
+            -10.5\-10.0\-37.5\10.25\-10.0\-37.5\0\12.0\-37.5
+        """),
             "ContourImageSequence": items(ref(one)),
-            "ContourGeometricType": "CLOSED_PLANAR",
-            "NumberOfContourPoints": 3,
-            "ContourData": [-10.5, -10.0, -37.5, 10.25, -10.0, -37.5, 0, 12.0, -37.5],
         }
         for one in slices()
     ]
     colour = {"ROIDisplayColor": [255, 0, 0], "ReferencedROINumber": 1, "ContourSequence": items(*contours)}
-    observation = {
-        "ObservationNumber": 1,
-        "ReferencedROINumber": 1,
-        "ROIObservationLabel": "tumeur",
-        "RTROIInterpretedType": "GTV",
-        "ROIInterpreter": "Médecin^E",
-    }
+    observation = described(r"""
+        ObservationNumber 1; ReferencedROINumber 1; ROIObservationLabel tumeur; RTROIInterpretedType GTV;
+        ROIInterpreter Médecin^E
+    """)
     return fill(
         data,
-        StructureSetLabel="CONTOURS",
-        StructureSetName="contours",
-        StructureSetDate="20240112",
-        StructureSetTime="081500",
+        **described(r"""
+        StructureSetLabel CONTOURS; StructureSetName contours; StructureSetDate 20240112; StructureSetTime 081500;
+        ApprovalStatus APPROVED; ReviewDate 20240112; ReviewTime 091500; ReviewerName Médecin^F
+    """),
         ReferencedFrameOfReferenceSequence=items(frame),
         StructureSetROISequence=items(region),
         ROIContourSequence=items(colour),
         RTROIObservationsSequence=items(observation),
-        ApprovalStatus="APPROVED",
-        ReviewDate="20240112",
-        ReviewTime="091500",
-        ReviewerName="Médecin^F",
     )
 
 
@@ -74,64 +65,43 @@ def plan() -> Dataset:
     devices = [{"RTBeamLimitingDeviceType": kind, "NumberOfLeafJawPairs": 1} for kind in ("X", "Y")]
     positions = [{"RTBeamLimitingDeviceType": kind, "LeafJawPositions": [-50.5, 50.5]} for kind in ("X", "Y")]
     first = {
-        "ControlPointIndex": 0,
-        "NominalBeamEnergy": "6",
+        **described(r"""
+        ControlPointIndex 0; NominalBeamEnergy 6; GantryAngle 180; GantryRotationDirection NONE;
+        BeamLimitingDeviceAngle 0; BeamLimitingDeviceRotationDirection NONE; PatientSupportAngle 0;
+        PatientSupportRotationDirection NONE; TableTopEccentricAngle 0; TableTopEccentricRotationDirection NONE;
+        IsocenterPosition 1.5\2.5\-37.5; CumulativeMetersetWeight 0
+    """),
         "BeamLimitingDevicePositionSequence": items(*positions),
-        "GantryAngle": "180",
-        "GantryRotationDirection": "NONE",
-        "BeamLimitingDeviceAngle": "0",
-        "BeamLimitingDeviceRotationDirection": "NONE",
-        "PatientSupportAngle": "0",
-        "PatientSupportRotationDirection": "NONE",
-        "TableTopEccentricAngle": "0",
-        "TableTopEccentricRotationDirection": "NONE",
         "TableTopVerticalPosition": None,
         "TableTopLongitudinalPosition": None,
         "TableTopLateralPosition": None,
-        "IsocenterPosition": [1.5, 2.5, -37.5],
-        "CumulativeMetersetWeight": "0",
     }
     beam = {
-        "BeamNumber": 1,
-        "BeamName": "champ 1",
-        "BeamDescription": "champ antérieur",
-        "BeamType": "STATIC",
-        "RadiationType": "PHOTON",
-        "TreatmentMachineName": "LINAC1",
-        "PrimaryDosimeterUnit": "MU",
-        "SourceAxisDistance": "1000",
+        **described(r"""
+        BeamNumber 1; BeamName champ 1; BeamDescription champ antérieur; BeamType STATIC; RadiationType PHOTON;
+        TreatmentMachineName LINAC1; PrimaryDosimeterUnit MU; SourceAxisDistance 1000; TreatmentDeliveryType
+        TREATMENT; NumberOfWedges 0; NumberOfCompensators 0; NumberOfBoli 0; NumberOfBlocks 0;
+        FinalCumulativeMetersetWeight 1; NumberOfControlPoints 2; ReferencedPatientSetupNumber 1
+    """),
         "BeamLimitingDeviceSequence": items(*devices),
-        "TreatmentDeliveryType": "TREATMENT",
-        "NumberOfWedges": 0,
-        "NumberOfCompensators": 0,
-        "NumberOfBoli": 0,
-        "NumberOfBlocks": 0,
-        "FinalCumulativeMetersetWeight": "1",
-        "NumberOfControlPoints": 2,
-        "ReferencedPatientSetupNumber": 1,
         "ControlPointSequence": items(first, {"ControlPointIndex": 1, "CumulativeMetersetWeight": "1"}),
     }
     fraction = {
-        "FractionGroupNumber": 1,
-        "NumberOfFractionsPlanned": 25,
-        "NumberOfBeams": 1,
-        "NumberOfBrachyApplicationSetups": 0,
+        **described(
+            r"FractionGroupNumber 1; NumberOfFractionsPlanned 25; NumberOfBeams 1; NumberOfBrachyApplicationSetups 0"
+        ),
         "ReferencedBeamSequence": items({"ReferencedBeamNumber": 1, "BeamMeterset": "105.5"}),
     }
     return fill(
         data,
-        RTPlanLabel="PLAN",
-        RTPlanName="plan 1",
-        RTPlanDescription="plan",
-        RTPlanDate="20240113",
-        RTPlanTime="081500",
-        RTPlanGeometry="PATIENT",
-        PlanIntent="CURATIVE",
+        **described(r"""
+        RTPlanLabel PLAN; RTPlanName plan 1; RTPlanDescription plan; RTPlanDate 20240113; RTPlanTime 081500;
+        RTPlanGeometry PATIENT; PlanIntent CURATIVE; ApprovalStatus UNAPPROVED
+    """),
         FractionGroupSequence=items(fraction),
         BeamSequence=items(beam),
-        PatientSetupSequence=items({"PatientSetupNumber": 1, "PatientPosition": "HFS", "SetupTechnique": "ISOCENTRIC"}),
+        PatientSetupSequence=items(described(r"PatientSetupNumber 1; PatientPosition HFS; SetupTechnique ISOCENTRIC")),
         ReferencedStructureSetSequence=items(ref(structure_set())),
-        ApprovalStatus="UNAPPROVED",
     )
 
 
@@ -139,18 +109,12 @@ def dose() -> Dataset:
     data = _based("481.2", "RTDOSE", 32)
     fill(
         data,
-        ImagePositionPatient=[-125.5, -130.25, -37.5],
-        ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
-        PixelSpacing=[2.5, 2.5],
-        SliceThickness="2.5",
-        GridFrameOffsetVector=[0, 2.5, 5],
+        **described(r"""
+        ImagePositionPatient -125.5\-130.25\-37.5; ImageOrientationPatient 1\0\0\0\1\0; PixelSpacing 2.5\2.5;
+        SliceThickness 2.5; GridFrameOffsetVector 0\2.5\5; DoseUnits GY; DoseType PHYSICAL; DoseSummationType PLAN;
+        DoseComment dose; DoseGridScaling 0.00125; TissueHeterogeneityCorrection IMAGE
+    """),
         FrameIncrementPointer=Tag("GridFrameOffsetVector"),
-        DoseUnits="GY",
-        DoseType="PHYSICAL",
-        DoseSummationType="PLAN",
-        DoseComment="dose",
-        DoseGridScaling="0.00125",
-        TissueHeterogeneityCorrection="IMAGE",
         ReferencedRTPlanSequence=items(ref(plan())),
     )
     del data.BodyPartExamined
@@ -161,24 +125,13 @@ def image() -> Dataset:
     data = _based("481.1", "RTIMAGE", 33)
     fill(
         data,
-        ImageType=["ORIGINAL", "PRIMARY", "PORTAL"],
-        ConversionType="DI",
-        RTImageLabel="PORTAL",
-        RTImageName="portale",
-        RTImageDescription="image portale",
-        RTImagePlane="NORMAL",
-        ReportedValuesOrigin="OPERATOR",
-        ImagePlanePixelSpacing=[0.8, 0.8],
-        RTImagePosition=[-10, 10],
-        RadiationMachineName="LINAC1",
-        RadiationMachineSAD="1000",
-        RTImageSID="1500",
-        GantryAngle="180",
-        XRayImageReceptorAngle="0",
-        PatientOrientation="",
-        PrimaryDosimeterUnit="MU",
-        PixelIntensityRelationship="LIN",
-        PixelIntensityRelationshipSign=1,
+        **described(r"""
+        ImageType ORIGINAL\PRIMARY\PORTAL; ConversionType DI; RTImageLabel PORTAL; RTImageName portale;
+        RTImageDescription image portale; RTImagePlane NORMAL; ReportedValuesOrigin OPERATOR; ImagePlanePixelSpacing
+        0.8\0.8; RTImagePosition -10\10; RadiationMachineName LINAC1; RadiationMachineSAD 1000; RTImageSID 1500;
+        GantryAngle 180; XRayImageReceptorAngle 0; PatientOrientation; PrimaryDosimeterUnit MU;
+        PixelIntensityRelationship LIN; PixelIntensityRelationshipSign 1
+    """),
         ReferencedRTPlanSequence=items(ref(plan())),
     )
     return pixels(data, noise(51, 24, 24, top=4096, kind=np.uint16), bits=12)
@@ -206,12 +159,10 @@ def refused() -> Iterator[tuple[str, Dataset]]:
             f"encapsulated {mime}",
             fill(
                 data,
-                AcquisitionDateTime="20240112",
-                HL7InstanceIdentifier="1.2",
-                ConversionType="WSD",
-                BurnedInAnnotation="YES",
-                DocumentTitle="compte rendu",
-                ConceptNameCodeSequence=[],
+                **described(r"""
+                AcquisitionDateTime 20240112; HL7InstanceIdentifier 1.2; ConversionType WSD; BurnedInAnnotation YES;
+                DocumentTitle compte rendu; ConceptNameCodeSequence
+            """),
                 MIMETypeOfEncapsulatedDocument=mime,
                 EncapsulatedDocument=body + b" " * (len(body) % 2),
             ),

@@ -1,9 +1,10 @@
 """What the judge works on: one file before planting, and what every builder needs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
@@ -83,6 +84,24 @@ def fill(data: Dataset, **values: object) -> Dataset:
     return data
 
 
+def described(text: str) -> dict[str, object]:
+    """Attributes by keyword, of ``Keyword value; Keyword first\\second``: the VR of each says of what type it is."""
+    made: dict[str, object] = {}
+    for entry in text.split(";"):
+        keyword, _, value = " ".join(entry.split()).partition(" ")
+        convert = _TYPES.get(dictionary_VR(keyword), str)
+        values = [convert(one) for one in value.split("\\")]
+        made[keyword] = values[0] if len(values) == 1 else values
+    return made
+
+
+_TYPES: dict[str, Callable[[str], object]] = {
+    **dict.fromkeys(("US", "SS", "UL", "SL", "US or SS"), int),
+    **dict.fromkeys(("FD", "FL"), float),
+    "SQ": lambda _: [],
+}
+
+
 def ref(data: Dataset, **more: object) -> dict[str, object]:
     """The reference to an instance."""
     return {"ReferencedSOPClassUID": data.SOPClassUID, "ReferencedSOPInstanceUID": data.SOPInstanceUID, **more}
@@ -96,39 +115,21 @@ def instance(sop_class: str, modality: str, study: int, series: int, number: int
     data = Dataset()
     fill(
         data,
-        SpecificCharacterSet="ISO_IR 100",
-        InstanceCreationDate="20240111",
-        InstanceCreationTime="101112",
+        **described(r"""
+        SpecificCharacterSet ISO_IR 100; InstanceCreationDate 20240111; InstanceCreationTime 101112; StudyDate
+        20240111; SeriesDate 20240111; ContentDate 20240111; StudyTime 101112; SeriesTime 101112; ContentTime
+        101112; AccessionNumber A1; BodyPartExamined ABDOMEN; Manufacturer SIEMENS; InstitutionName Hôpital;
+        ReferringPhysicianName Médecin; StationName STATION; StudyDescription Examen; SeriesDescription Série;
+        ManufacturerModelName SOMATOM Definition Flash; DeviceSerialNumber 1; SoftwareVersions syngo CT 2012B;
+        PatientBirthDate 19500101; PatientSex F; PatientAge 067Y; PatientSize 1.62; PatientWeight 61.5; StudyID 1
+    """),
         SOPClassUID=sop_class,
         SOPInstanceUID=uid(2, study, series, number),
-        StudyDate="20240111",
-        SeriesDate="20240111",
-        ContentDate="20240111",
-        StudyTime="101112",
-        SeriesTime="101112",
-        ContentTime="101112",
-        AccessionNumber="A1",
         Modality=modality,
-        BodyPartExamined="ABDOMEN",
-        Manufacturer="SIEMENS",
-        InstitutionName="Hôpital",
-        ReferringPhysicianName="Médecin",
-        StationName="STATION",
-        StudyDescription="Examen",
-        SeriesDescription="Série",
-        ManufacturerModelName="SOMATOM Definition Flash",
-        DeviceSerialNumber="1",
-        SoftwareVersions="syngo CT 2012B",
         PatientName=f"Sujet^{study}",
         PatientID=f"{study}",
-        PatientBirthDate="19500101",
-        PatientSex="F",
-        PatientAge="067Y",
-        PatientSize="1.62",
-        PatientWeight="61.5",
         StudyInstanceUID=uid(3, study),
         SeriesInstanceUID=uid(4, study, series),
-        StudyID="1",
         SeriesNumber=str(series),
         InstanceNumber=str(number),
     )

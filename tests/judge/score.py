@@ -10,7 +10,8 @@ from rich.table import Table
 
 from collecte.records import State
 from tests.judge import conformance, expected
-from tests.judge.actions import ACTIONS, Pair, Tally, text_removed
+from tests.judge.actions import ACTIONS, text_removed
+from tests.judge.pairs import Pair, Tally
 from tests.judge.run import Case, Trial
 from tests.judge.searching import Leak, Searcher
 from tests.judge.views import text_view

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 from _pytest.mark.structures import ParameterSet
 
-from tests.judge.actions import Pair, pixels_retained, uid_consistent
+from tests.judge.actions import pixels_retained, uid_consistent
 from tests.judge.conformance import kind
 from tests.judge.corpus import corpus
 from tests.judge.decoding import read
 from tests.judge.given import bundle
+from tests.judge.pairs import Pair
 from tests.judge.run import WIDE, Case, Trial, in_folder, run
 from tests.judge.samples import Sample
 from tests.judge.score import Score, score
