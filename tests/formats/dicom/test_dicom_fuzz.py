@@ -209,11 +209,11 @@ def test_offset_tables_and_fragments_that_lie(pool: list[bytes], trial: Trial) -
         for piece in (ITEM + bytes(4), ITEM + struct.pack("<L", 18) + NAME.encode() + b" ", END):
             for at in (*heads, len(data) - 8):
                 fates[bool(trial.run(data[:at] + piece + data[at:]).output)] += 1
-        for at in range(first, min(first + 400, len(data)), 7):
+        for at in range(first, min(first + 400, len(data)), 31):
             for value in (0x00, 0xFF, 0x7F):
                 fates[bool(trial.run(data[:at] + bytes([value]) + data[at + 1 :]).output)] += 1
-    assert fates[True] > 50
-    assert fates[False] > 100
+    assert fates[True] > 30
+    assert fates[False] > 80
 
 
 @pytest.mark.parametrize("frames", [b"0", b"2", b"1000", b"999999999999", b"-1", b"1.5", b"1e9", NAME.encode()])
