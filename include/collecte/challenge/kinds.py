@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from collecte.challenge.dicom_values import misfit
 from collecte.challenge.fields import Count, Model, Text
 from collecte.configfile import wrong
 
@@ -55,16 +56,32 @@ class AttributeRule(Model):
         if private and self.creator is None:
             raise wrong("is private and names no creator", "add creator, as the files have it", at="creator")
         if not private and self.creator is not None:
-            raise wrong("goes with a private element only", "remove creator, or write (gggg,xxee)", at="creator")
+            remedy = "remove creator, or write xx for the block, which differs from file to file: (0019,xx0C)"
+            raise wrong("goes with a private element only", remedy, at="creator")
         if not private and self.tag is None:
             raise wrong(
                 f"names the attribute `{self.attribute}`, which is not in the DICOM dictionary",
                 "write its keyword (SeriesDescription) or its tag (0008,103E); a private one as (0019,xx0C)",
                 at="attribute",
             )
-        if self.tag in _OURS_ALONE:
+        if self.tag in _OURS_ALONE or (self.tag and self.tag >> 16 in _GROUPS_OURS_ALONE):
             raise wrong("names who the patient is or what the object is", "leave it to the profile", at="attribute")
+        self._fits()
         return self
+
+    def _fits(self) -> None:
+        from pydicom.datadict import dictionary_VR
+
+        if self.tag is None:
+            return
+        troubles = [misfit(self.action, vr, self.value) for vr in dictionary_VR(self.tag).split(" or ")]
+        if all(troubles) and troubles[0]:
+            raise wrong(*troubles[0], at="value" if self.action == "replace" else "action")
+
+    @property
+    def named(self) -> tuple[object, str]:
+        """What is ruled, however it is written."""
+        return (self.private or self.tag, " ".join((self.creator or "").split()).upper())
 
     @property
     def tag(self) -> int | None:
@@ -88,6 +105,8 @@ class AttributeRule(Model):
 _OURS_ALONE = frozenset(
     (0x00100010, 0x00100020, 0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00120062, 0x00120063, 0x00120064)
 )
+#: The file meta information, and the pixels.
+_GROUPS_OURS_ALONE = frozenset((0x0002, 0x7FE0))
 
 
 class DeviceLayout(Model):
@@ -100,6 +119,17 @@ class DeviceLayout(Model):
     boxes: tuple[tuple[Count, Count, Count, Count], ...] = Field(
         min_length=1, description="Boxes to mask: left, top, right, bottom, in pixels.", examples=["[[0, 0, 1024, 60]]"]
     )
+
+    @model_validator(mode="after")
+    def _inside(self) -> "DeviceLayout":
+        for index, (left, top, right, bottom) in enumerate(self.boxes):
+            if not (left < right <= self.columns and top < bottom <= self.rows):
+                raise wrong(
+                    "is no box inside the image",
+                    "write left, top, right, bottom, each pair ascending, and none beyond columns and rows",
+                    at=f"boxes.{index}",
+                )
+        return self
 
 
 class TextInPixels(Model):
@@ -155,7 +185,7 @@ class DicomRules(Model):
                 "add `text_in_pixels: {found: mask, share: 1}` beside it, or remove the option",
                 at="options",
             )
-        named = [(rule.attribute.casefold(), rule.creator) for rule in self.attributes]
+        named = [rule.named for rule in self.attributes]
         for index, name in enumerate(named):
             if name in named[:index]:
                 raise wrong("is ruled twice", "keep one of the two rules", at=f"attributes.{index}.attribute")
