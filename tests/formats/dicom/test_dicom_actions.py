@@ -163,7 +163,7 @@ def test_without_the_date_option_dates_and_times_go(make: Maker) -> None:
         ("090Y", "090Y"),
         ("103Y", "090Y"),
         ("006M", "006M"),
-        ("75Y", "75Y"),
+        ("75Y", "075Y"),
         ("0Y", "0Y"),
         ("1912Y", None),
         ("999W", "999W"),
@@ -328,3 +328,16 @@ def test_a_text_of_known_words_alone_stays_to_the_letter(make: Maker, text: str,
 def test_an_animal_keeps_that_somebody_is_responsible_but_not_who(make: Maker) -> None:
     made = make(slice_of(ResponsiblePerson="Delacroix^Eugene", ResponsibleOrganization="Chenil Delacroix"))
     assert (made.dataset.ResponsiblePerson, made.dataset.ResponsibleOrganization) == ("", "")
+
+
+@pytest.mark.parametrize(("value", "stays"), [("DDN 1910-08-27", False), ("19100827", False), ("HFS 2D 128", True)])
+def test_short_words_and_numbers_of_a_term_make_no_date(
+    tmp_path: Path, make: Maker, value: str, *, stays: bool
+) -> None:
+    made = make(spliced(tmp_path / "in", [element(0x00180022, "CS", f"{value}\\AXIAL".encode())]))
+    assert (value.encode() in made.bytes) is stays
+
+
+def test_a_window_that_goes_is_not_empty(tmp_path: Path, make: Maker) -> None:
+    extra = [element(0x00281050, "DS", b"40"), element(0x00281051, "DS", b"Delacroix")]
+    assert make(spliced(tmp_path / "in", extra)).dataset.get("WindowWidth", 1) == 1

@@ -43,8 +43,9 @@ _DATE_VRS = ("DA", "DT")
 _CHARACTER_SET = 0x00080005
 #: Names the coding schemes of an object (PS3.3, C.12.1.1.7): an item is nothing without its designator.
 CODING_SCHEMES = 0x00080110
-#: Dummies that say more than that something was removed: of Rescale Type, "unspecified" (PS3.3, C.11.1.1.2).
-_DUMMIES = {0x00281054: b"US"}
+#: Dummies that say more than that something was removed: of Rescale Type, "unspecified" (PS3.3, C.11.1.1.2);
+#: and of Window Width, which is never 0 (C.11.2.1.2).
+_DUMMIES = {0x00281054: b"US", 0x00281051: b"1"}
 
 
 class Action(Enum):

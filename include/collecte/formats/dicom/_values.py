@@ -142,4 +142,7 @@ def capped_age(raw: bytes) -> bytes | None:
     match = _AGE.fullmatch(raw)
     if match is None:
         return None
-    return match[0].rstrip(b"\0 ") if int(match[1]) <= _AGE_CAPS[match[2]] else b"090Y"
+    if int(match[1]) > _AGE_CAPS[match[2]]:
+        return b"090Y"
+    age = match[0].rstrip(b"\0 ")
+    return b"0" + age if len(age) & 1 else age  # a space behind it would be none of its characters

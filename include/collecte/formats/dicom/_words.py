@@ -50,9 +50,9 @@ def _stays(token: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_term(code: str) -> bool:
-    """Whether a value of VR CS is a defined term, or made of such: it has no room for more than a name."""
+    """Whether a value of VR CS is a defined term, or made of such: it has no room for more than a name or a date."""
     runs = re.findall(r"[^\W\d_]+|\d+", code)
-    return all(
+    return sum(map(str.isdigit, code)) <= _DIGITS + 1 and all(
         (run.isdigit() and len(run) <= _DIGITS + 1) or len(run) <= _CODE_WORD or folded(run) in known_words()
         for run in runs
     )
