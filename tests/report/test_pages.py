@@ -214,8 +214,8 @@ def test_the_rules_by_which_images_were_made_safe_stand_in_one_line(language: st
     page = coordinator_page(report(dicom=rules, edition="2026c"))
     told = article(page, language).xpath("string(.//section[contains(@aria-labelledby, 'rules')])")
     wanted = {
-        "fr": ("édition 2026c", "nettoyer les descriptions", "SeriesDescription (gardé)", "(retiré)", "masqué"),
-        "en": ("edition 2026c", "clean descriptors", "SeriesDescription (kept)", "(removed)", "masked"),
+        "fr": ("édition 2026c", "descriptions nettoyées", "SeriesDescription (gardé)", "(retiré)", "masqué"),
+        "en": ("edition 2026c", "descriptors cleaned", "SeriesDescription (kept)", "(removed)", "masked"),
     }[language]
     assert [words for words in (*wanted, "SIEMENS MR HEADER") if words not in told] == []
 
