@@ -1,0 +1,101 @@
+"""Small files that would become large: in a process of its own, whose memory and processor time have a limit."""
+
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from tests.formats.dicom.builders import element
+from tests.formats.dicom.fuzzing import a_slice
+from tests.formats.dicom.mutants import data_set_of, places
+
+DEFLATED = b"1.2.840.10008.1.2.1.99"
+#: Megabytes that a file may take beyond what the process has when it begins, and its seconds of processor time. The
+#: largest frame that is decoded has 256 MB, and a header as much.
+MEGABYTES, SECONDS = 1500, 100
+RUN = """
+import resource, sys
+from pathlib import Path
+sys.path[:0] = sys.argv[2:]
+from collecte.formats.dicom import mask
+from collecte.frames import Undecodable, encode, opened
+from collecte.records import Box
+from tests.formats.dicom.fuzzing import Trial
+import collecte.residual, imagecodecs, pydicom.filereader
+folder = Path(sys.argv[1])
+(folder / "work").mkdir()
+trial = Trial(folder / "work")
+here = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (here + (%d << 20),) * 2)
+resource.setrlimit(resource.RLIMIT_CPU, (%d,) * 2)
+masked, safe = folder / "masked", folder / "work" / "out.dcm"
+for source in sorted(folder.glob("in*")):
+    print(*trial.run(source.read_bytes()).codes or ["written"], flush=True)
+    for path in (path for path in (source, safe) if path.exists()):
+        try:
+            with opened(path) as reader:
+                reader.frame(0)
+        except Undecodable:
+            pass
+        found = mask.mask(path, masked, {0: [Box(0, 0, 4, 4)]})
+        assert masked.exists() != any(finding.refuses for finding in found.findings)
+        assert not list(folder.glob("*.part*"))
+        masked.unlink(missing_ok=True)
+"""
+
+
+def codes_of(files: Iterable[bytes], folder: Path) -> list[str]:
+    """What the whole way says of each file; frames are read and masked, too."""
+    for number, data in enumerate(files):
+        (folder / f"in{number:02}").write_bytes(data)
+    root = Path(__file__).parents[3]
+    run = subprocess.run(
+        [sys.executable, "-c", RUN % (MEGABYTES, SECONDS), folder, root, root / "include"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    assert run.returncode == 0, f"{run.returncode}: {run.stdout} {run.stderr[-2000:]}"
+    return run.stdout.splitlines()
+
+
+def packed(data: bytes, tag: int, pieces: Iterable[bytes]) -> bytes:
+    """A file, deflated, with something long put before the element of a tag."""
+    start, _ = data_set_of(data)
+    meta = next(place for place in places(data) if place.tag == 0x00020010)
+    outer = [place for place in places(data) if place.start >= start and not place.depth]
+    at = next((place.start for place in outer if place.tag >= tag), len(data))
+    packer = zlib.compressobj(1, zlib.DEFLATED, -15)
+    head = meta.with_length(data[: meta.value] + DEFLATED + data[meta.end : start], len(DEFLATED))
+    inner = [data[start:at], *pieces, data[at:]]
+    return head + b"".join(map(packer.compress, inner)) + packer.flush()
+
+
+def long_text(folder: Path) -> bytes:
+    """Sixty million values of no length, under a VR that has no limit."""
+    head = element(0x00081030, "UT", b"", length=64 << 20)
+    return packed(a_slice(folder), 0x00081040, [head, *[b"\\" * (1 << 20)] * 64])
+
+
+def many_elements(folder: Path) -> bytes:
+    """As many as there are tags."""
+    groups = range(0x3001, 0x3041, 2)
+    pieces = (
+        b"".join(struct.pack("<HH2sH", group, number, b"LO", 0) for number in range(0x1000, 0xFFFF)) for group in groups
+    )
+    return packed(a_slice(folder), 0x7FE00010, pieces)
+
+
+BOMBS: Mapping[Callable[[Path], bytes], str] = {
+    long_text: "written",
+    many_elements: "DICOM-UNREADABLE",
+}
+
+
+def test_what_is_small_and_becomes_hundreds_of_megabytes(tmp_path: Path) -> None:
+    files = [make(tmp_path) for make in BOMBS]
+    assert all(len(data) < 12 << 20 for data in files)
+    assert codes_of(files, tmp_path) == list(BOMBS.values())
