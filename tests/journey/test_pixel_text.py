@@ -196,7 +196,7 @@ def test_a_copy_of_a_screen_is_looked_at_wherever_it_stands_in_a_series(tmp_path
 def test_a_file_held_back_has_a_small_picture_without_its_text(world: World, tmp_path: Path) -> None:
     path = world.settings.challenges / "demo.yaml"
     path.write_text(path.read_text("utf-8").replace("found: mask", "found: quarantine"), "utf-8")
-    written = picture(tmp_path / "a", text(flat(60, (700, 900)))).read_bytes()
+    written = picture(tmp_path / "a", text(noise(60, 10, shape=(700, 900)))).read_bytes()
     plain = picture(tmp_path / "b", flat(9, (64, 64)), 2, SeriesInstanceUID="1.2.3.4.7").read_bytes()
     lay(drop(world) / "Lot", {"a.dcm": written, "b.dcm": plain})
     site = world.site("arvel")
