@@ -1,5 +1,6 @@
 """What every benchmark has in common: its row of the table, and works that are timed in turns."""
 
+import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -47,6 +48,7 @@ def medians(
         for name, work in works.items():
             if before is not None:
                 before(turn)
+            gc.collect()  # what one left behind is not for the next to clear away
             start = clock()
             work(turn)
             taken[name].append(clock() - start)
