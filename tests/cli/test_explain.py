@@ -1,6 +1,7 @@
 """``collecte explain`` as somebody who must know runs it: what becomes of one file, never what is in it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,10 +20,8 @@ PLANTED = ("Qzwlkj", "8675309", "quux.example")
 
 
 @pytest.fixture
-def options(tmp_path: Path) -> tuple[str, ...]:
-    key = tmp_path / "keys.json"
-    subprocess.run([*COMMAND, "key", "new", str(key)], check=True, capture_output=True)
-    return ("--challenge", str(DEMO), "--centre", "arvel", "--key-file", str(key))
+def options() -> tuple[str, ...]:
+    return ("--challenge", str(DEMO), "--centre", "arvel")
 
 
 @pytest.fixture
@@ -67,6 +66,17 @@ def test_each_element_stands_with_its_outcome_and_rule_and_nested_ones_are_inden
     summary = ran.stdout[ran.stdout.index(" elements: ") :]
     assert "Object: CT Image Storage" in summary
     assert "edition 2026c, profile basic; options: retain_longitudinal_modified_dates" in summary
+
+
+def test_a_file_is_enough_where_there_is_one_challenge(image: Path, options: tuple[str, ...], tmp_path: Path) -> None:
+    bare = [*COMMAND, "explain", str(image)]
+    one = subprocess.run(
+        bare, env=os.environ | {"COLLECTE_CHALLENGES": str(DEMO.parent)}, capture_output=True, text=True
+    )
+    assert one.stdout == _collecte("explain", image, *options).stdout
+    none = subprocess.run(bare, env=os.environ | {"COLLECTE_CHALLENGES": str(tmp_path)}, capture_output=True, text=True)
+    assert none.returncode == 2
+    assert "--challenge FILE" in none.stderr
 
 
 def test_private_elements_that_go_are_one_line_and_with_all_each_its_own(image: Path, options: tuple[str, ...]) -> None:

@@ -127,8 +127,8 @@ def scan(
     raise typer.Exit(bool(hits))
 
 
-def centre_of(challenge: Path, centre: str) -> "tuple[Challenge, Centre]":
-    """A challenge file's challenge, and its centre of that id.
+def centre_of(challenge: Path, centre: str | None) -> "tuple[Challenge, Centre]":
+    """A challenge file's challenge, and its centre of that id; None: the first.
 
     Raises:
         NeedsPerson: it has none; or the file says something wrong.
@@ -138,7 +138,7 @@ def centre_of(challenge: Path, centre: str) -> "tuple[Challenge, Centre]":
 
     of = load(challenge)
     try:
-        return of, of.centre(centre)
+        return of, of.centre(centre) if centre else of.centres[0]
     except KeyError:
         known = ", ".join(c.id for c in of.centres)
         raise NeedsPerson(f"{challenge} has no centre of that id.", f"give one of {known}.") from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from collecte.cli.deidentify import CentreId, ChallengeFile, KeyFile, centre_of
+from collecte.cli.deidentify import centre_of
 from collecte.cli.output import Json, print_json
 from collecte.cli.tables import print_table
 
@@ -21,28 +21,35 @@ _STYLES = {"removed": "red", "emptied": "red", "dummy value": "red", "kept": "gr
 
 def explain(
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A DICOM file.")],
-    challenge: ChallengeFile,
-    centre: CentreId,
-    key_file: KeyFile,
+    challenge: Annotated[
+        Path | None,
+        typer.Option(
+            "--challenge", metavar="FILE", dir_okay=False, help="The challenge file; else the only one there is."
+        ),
+    ] = None,
+    centre: Annotated[
+        str | None,
+        typer.Option("--centre", metavar="ID", help="The centre, as the challenge file names it; else its first."),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Show each private element that is removed, too.")] = False,
     as_json: Json = False,
 ) -> None:
     """Say what becomes of each element of FILE, and by which rule.
 
-    No value of the file is shown: letters stand as x, digits as 9. Nothing is written. Text in the pixels is looked
-    for by `collecte deidentify` alone. Exit code 1: the file would be refused.
+    No value of the file is shown: letters stand as x, digits as 9. Nothing is written, and no keys are needed. Text in
+    the pixels is looked for by `collecte deidentify` alone. Exit code 1: the file would be refused.
 
     \b
     Example:
-      collecte explain IM0001.dcm --challenge include/challenges/demo.yaml --centre arvel --key-file keys.json
+      collecte explain IM0001.dcm --challenge include/challenges/demo.yaml --centre arvel
     """
     from collecte.findings import refused
     from collecte.formats.dicom.explain import in_force
     from collecte.keys import Keys
     from collecte.steps import explain as step
 
-    of, at = centre_of(challenge, centre)
-    told = step(file, of, at, Keys.load(key_file))
+    of, at = centre_of(challenge or _only_challenge(), centre)
+    told = step(file, of, at, Keys.new())
     rules = in_force(of.kinds.dicom) if of.kinds.dicom else {}
     if as_json:
         print_json(_as_dict(told, rules))
@@ -52,6 +59,19 @@ def explain(
         for line in (*_refusals(told), *_summary(told, rules)):
             typer.echo(line)
     raise typer.Exit(refused(told.findings))
+
+
+def _only_challenge() -> Path:
+    from collecte.errors import NeedsPerson
+    from collecte.settings import Settings
+
+    folder = Settings.from_environment().challenges
+    found = sorted(folder.glob("*.yaml"))
+    if len(found) != 1:
+        raise NeedsPerson(
+            f"{len(found)} challenge files stand in {folder}.", "name the one that is meant: --challenge FILE."
+        )
+    return found[0]
 
 
 def _as_dict(told: "Explanation", rules: dict[str, Any]) -> dict[str, Any]:
