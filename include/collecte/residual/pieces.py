@@ -132,7 +132,7 @@ def is_dicom(path: Path) -> bool:
     """Whether a file is DICOM, by its name or by the prefix of PS3.10 7.1."""
     if path.suffix.lower() in (".dcm", ".dicom"):
         return True
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         return file.read(132)[128:] == b"DICM"
 
 

@@ -64,7 +64,8 @@ class _View:
     @cached_property
     def _starts(self) -> list[int]:
         """Worked out where something was found, which is rare."""
-        return [0, *accumulate(len(fold(piece.data)) + 1 for piece in self.pieces)]
+        lengths = (len(raw) if (raw := piece.data).isascii() else len(fold(raw)) for piece in self.pieces)
+        return [0, *accumulate(length + 1 for length in lengths)]
 
     def is_formal(self, end: int) -> bool:
         """Whether a match ends in a value of a VR that holds no free text, or in numbers."""
@@ -121,6 +122,7 @@ class Scanner:
     def __init__(self, words: Words, folder: Path | None) -> None:
         self._words, self._folder = words, folder
         self._dates = lru_cache(maxsize=64)(lambda born: compiled(of_dates(born)))
+        self._births = lru_cache(maxsize=1024)(words.births)
         self._opened: dict[str, Engine] = {}
         self._lock = Lock()
         self._clean: tuple[_About | None, set[bytes]] = (None, set())
@@ -151,7 +153,7 @@ class Scanner:
         return hits.findings()
 
     def _about(self, subjects: frozenset[str]) -> _About:
-        return _About(frozenset(date for subject in subjects for date in self._words.births(subject)), subjects)
+        return _About(frozenset(date for subject in subjects for date in self._births(subject)), subjects)
 
     def _scan_dicom(self, path: Path, about: _About, hits: _Hits) -> None:
         clean = self._clean_of(about)
@@ -209,7 +211,7 @@ class Scanner:
         row = folded.first_row
         for record in folded.records():
             for subject in subjects_of(record):
-                for date in self._words.births(subject):
+                for date in self._births(subject):
                     if count := dates.occurrences(date, record):
                         hits.add(IdentifierKind.BIRTH_DATE, f"row {row}", count)
             row += 1

@@ -89,4 +89,4 @@ def _rewritten(passage: Passage, run: Sequence[Element], encoding: Encoding) -> 
     """What became of a run: as an element's."""
     inner = Passage(passage.plan, passage.data)
     written = _joined(rewrite(inner, run, TOP, encoding))
-    return Done(written, tuple(sorted(inner.counts.items())))
+    return Done(written, tuple(inner.counts.items()))

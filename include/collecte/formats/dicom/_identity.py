@@ -8,6 +8,7 @@ it have the same, and two files never do. Files are put into one series or study
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from collecte.challenge import DicomRules
 from collecte.errors import Bug
@@ -83,10 +84,8 @@ def identity(dicom: Dicom, context: Context) -> Identity:
     Raises:
         OSError: the file cannot be read again, where nothing but its bytes tells it from others.
     """
-    declared = charsets(dicom.raw(SPECIFIC_CHARACTER_SET))
-    issuer = _declared(dicom.raw(ISSUER_OF_PATIENT_ID), declared)
-    patient = PatientRef(_declared(dicom.raw(PATIENT_ID), declared), issuer or None)
-    subject = context.pseudonyms.subject(patient)
+    who = (dicom.raw(tag) for tag in (PATIENT_ID, ISSUER_OF_PATIENT_ID, SPECIFIC_CHARACTER_SET))
+    subject = context.pseudonyms.subject(_patient(*who))
     instance = dicom.word(SOP_INSTANCE_UID) or _instance(dicom, subject)
     study = dicom.word(STUDY_UID) or _study(dicom, subject, instance)
     series = dicom.word(SERIES_UID) or _series(dicom, study, instance)
@@ -104,6 +103,12 @@ def identity(dicom: Dicom, context: Context) -> Identity:
         tuple(uids.items()),
         tuple(keyword for tag, keyword in _KEYWORDS.items() if not dicom.raw(tag).strip(b"\0 ")),
     )
+
+
+@lru_cache(maxsize=64)  # the files of a patient come one after the other
+def _patient(number: bytes, issuer: bytes, charset: bytes) -> PatientRef:
+    declared = charsets(charset)
+    return PatientRef(_declared(number, declared), _declared(issuer, declared) or None)
 
 
 def _declared(raw: bytes, declared: tuple[str, ...]) -> str:

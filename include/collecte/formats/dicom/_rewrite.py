@@ -115,9 +115,9 @@ class Passage:
 
     def count(self, done: Iterable[Done]) -> None:
         """Add what was done."""
-        for tally, times in Counter(one.tally for one in done).items():
-            for name, number in tally:
-                self.counts[name] += number * times
+        for one in done:
+            for name, number in one.tally:
+                self.counts[name] += number
 
 
 def rewrite(passage: Passage, elements: Iterable[Element], place: int, encoding: Encoding) -> dict[int, bytes]:
@@ -165,7 +165,7 @@ def apply(passage: Passage, element: Element, decision: Decision, encoding: Enco
     """What becomes of one public element."""
     inner = Passage(passage.plan, passage.data, within=passage.within)
     written = _applied(inner, element, decision, encoding)
-    return Done(written, tuple(sorted(inner.counts.items())))
+    return Done(written, tuple(inner.counts.items()))
 
 
 def _applied(passage: Passage, element: Element, decision: Decision, encoding: Encoding) -> bytes | None:
