@@ -95,7 +95,7 @@ def test_who_is_taken_back_leaves_no_picture_and_the_others_stay(held: World) ->
     assert left < before
     assert views(held) == left
 
-    (number,) = ask(held, f"ipp;demande\n{ESTRUGAMOU.ipp};opposition\n", "autre.csv")
+    *_, number = ask(held, f"ipp;demande\n{ESTRUGAMOU.ipp};opposition\n", "autre.csv")
     approve(held.challenge_site, number)
     steps.carry_out_recall(held.challenge_site, number)
     night(held, 0)

@@ -116,6 +116,10 @@ def undecodable() -> Iterator[None]:
     try:
         with silenced():
             yield
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise Undecodable("The pixel data cannot be decoded.") from None  # pydicom's way to say that bytes are missing
     except BROKEN:
         raise Undecodable("The pixel data cannot be decoded.") from None
 
