@@ -104,12 +104,14 @@ UNREAD: tuple[Item, ...] = (Item((), EXPLICIT_LITTLE),)
 
 class Header(NamedTuple):
     """The elements before the pixel data, in ascending order, a repeated one once (the last); then the pixel element,
-    if any, whose value begins at ``pixels.value`` and may be longer than what was read.
+    if any, whose value begins at ``pixels.value`` and may be longer than what was read. ``remembered``: the very
+    elements may be the next file's, too.
     """
 
     elements: dict[int, Element]
     pixels: Element | None
     pixel_length: int
+    remembered: bool = False
 
 
 @lru_cache(maxsize=65536)
@@ -156,6 +158,7 @@ def read_header(data: bytes, position: int, encoding: Encoding) -> Header:
             _LAYOUTS.clear()
         ends = [*header.elements.values(), header.pixels]
         heads = Struct("<" + "".join(f"{e.value - e.start}s{e.end - e.value}x" for e in ends))
+        header = header._replace(remembered=True)
         _LAYOUTS[key] = _Layout(heads, heads.unpack_from(data, position), header)
     return header
 

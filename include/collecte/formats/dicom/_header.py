@@ -4,35 +4,31 @@ header lies as the one before did, its elements are looked up by runs of several
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from collecte.formats.dicom._elements import UNREAD, Element, Encoding
+from collecte.formats.dicom._elements import Element, Encoding, Header
 from collecte.formats.dicom._rewrite import MEMORY_BYTES, Done, Layout, Passage, rewrite, write_private
 from collecte.formats.dicom._rules import TOP
 
 #: Elements of a run, at most: all of them are rewritten where one has changed.
 _RUN = 8
-#: Elements of a header that is remembered, at most.
-_MOST = 4096
 #: Where the runs are remembered: apart from elements.
 _RUNS = -1
 
 
-def header(
-    passage: Passage, elements: Mapping[int, Element], encoding: Encoding, stamped: Mapping[int, bytes]
-) -> bytes:
+def header(passage: Passage, read: Header, encoding: Encoding, stamped: Mapping[int, bytes]) -> bytes:
     """The whole data set before the pixels.
 
     Args:
         passage: the data set.
-        elements: of its outermost level, by tag; the very object of the file before where they lie as they lay there.
-        encoding: of these elements.
+        read: its header; with the very elements of the file before where they lie as they lay there.
+        encoding: of its elements.
         stamped: written elements that stand in place of the data set's own, or beside them.
 
     Raises:
         Refusal: a sequence breaks the encoding rules.
     """
-    plan = passage.plan
+    plan, elements = passage.plan, read.elements
     if plan.layout is None or plan.layout.elements is not elements or plan.layout.stamped != stamped.keys():
-        plan.layout = Layout(elements, frozenset(stamped)) if _may_come_again(elements) else None
+        plan.layout = Layout(elements, frozenset(stamped)) if read.remembered else None
         return _joined(rewrite(passage, elements.values(), TOP, encoding) | dict(stamped))
     layout = plan.layout
     if not layout.runs:
@@ -52,12 +48,6 @@ def header(
     if layout.private:
         written |= write_private(passage, layout.private, encoding)
     return _joined(written)
-
-
-def _may_come_again(elements: Mapping[int, Element]) -> bool:
-    """Whether a header may be another file's, too: sequences of unknown length are read anew each time, and are not
-    kept in memory for nothing."""
-    return len(elements) <= _MOST and all(e.items is None or e.items is UNREAD for e in elements.values())
 
 
 def _joined(written: Mapping[int, bytes]) -> bytes:

@@ -4,13 +4,11 @@ from itertools import takewhile
 
 from collecte.challenge import DicomRules
 from collecte.findings import Finding
-from collecte.formats.dicom._identity import MODALITY, SOP_CLASS_UID, Identity, identity, rules_of
+from collecte.formats.dicom._identity import MODALITY, SOP_CLASS_UID, Identity
 from collecte.formats.dicom._part10 import Dicom
 from collecte.formats.dicom._tables import refused_classes, sop_classes
 from collecte.formats.dicom._wall import standard_uid
 from collecte.records import Look
-
-__all__ = ("SOP_CLASS_UID", "identity", "look_of", "refusals", "rules_of")
 
 _BURNED_IN_ANNOTATION, _BODY_PART = 0x00280301, 0x00180015
 _MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"

@@ -13,7 +13,8 @@ from collecte.findings import Finding
 from collecte.formats import Context
 from collecte.formats.dicom._codes import CODE_MEANING, CODE_SCHEME_VERSION, CODED
 from collecte.formats.dicom._elements import Element, Encoding, Item, items_of, vr_of
-from collecte.formats.dicom._judge import SOP_CLASS_UID, identity, look_of, refusals, rules_of
+from collecte.formats.dicom._identity import SOP_CLASS_UID, identity, rules_of
+from collecte.formats.dicom._judge import look_of, refusals
 from collecte.formats.dicom._part10 import Dicom, opened_dicom
 from collecte.formats.dicom._private import PrivateRule, creators, rule_of
 from collecte.formats.dicom._rewrite import Done, Passage, apply, private_element, rewritten_item, told_version

@@ -85,7 +85,7 @@ def _compose(dicom: Dicom, who: Identity, context: Context, sink: Sink) -> Count
     sop_class = sop_classes()[dicom.word(SOP_CLASS_UID)]
     plan, stamped = plan_of(dicom, who, context)
     passage = Passage(plan, dicom.data)
-    safe_header = header(passage, dicom.header.elements, dicom.encoding, stamped)
+    safe_header = header(passage, dicom.header, dicom.encoding, stamped)
     sink(file_meta(sop_class.uid, who.says, dicom.transfer_syntax) + safe_header)
     if dicom.header.pixels is not None:
         splice(dicom, dicom.header.pixels, sink)
