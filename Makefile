@@ -6,6 +6,9 @@ STAMP := $(VENV)/.installed
 ONLY ?=
 # Two workers: the tests start real servers, and a plain machine has two cores. `make test WORKERS=4` for more.
 WORKERS ?= 2
+# Every process that may not keep the bytecode of its libraries compiles them anew (Great Expectations: 10 seconds), and
+# the tests and the demo start hundreds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down status screenshots test check bench lock docs

@@ -18,10 +18,10 @@ from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, TRIBOULOT, ct_slice
 from tests.journey.conftest import World
 from tests.journey.drops import bucket, curated, dump
 
-SLICES = 120
+SLICES = 40
 _PATIENCE_S = 120
-#: How long it runs between two looks, in seconds: a few files' worth.
-_STRETCH_S = 0.02
+#: How long it runs between two looks: this part of what a look takes, so a few files' worth on any machine.
+_STRETCH = 0.1
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,13 @@ def _stop_in_the_middle(process: "subprocess.Popen[str]", world: World, step: Mi
     while True:
         os.kill(process.pid, signal.SIGSTOP)
         _wait_until_frozen(process)
+        looked = time.monotonic()
         count = step.done(world)
         if count >= 10:
             break
         assert time.monotonic() < end, "the step was not reached"
         os.kill(process.pid, signal.SIGCONT)
-        time.sleep(_STRETCH_S)
+        time.sleep(_STRETCH * (time.monotonic() - looked))
     assert count < 3 * SLICES, "it was stopped too late"
 
 

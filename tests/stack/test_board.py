@@ -56,7 +56,7 @@ def waiting(running: Stack) -> Iterator[Waiting]:
 def _page(browser: Browser, stack: Stack, login: str, size: ViewportSize = DESK) -> Page:
     """Airflow's start page, as one of the users sees it."""
     page = browser.new_context(viewport=size).new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(180_000)  # a machine may be ten times slower for a while
     page.goto(stack.url)
     log_in(page, stack, login)
     page.get_by_role("link", name="Collecte", exact=True).wait_for()
