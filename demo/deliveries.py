@@ -22,6 +22,9 @@ from collecte.transport import Endpoint, open_source
 _ROOT = "1.2.826.0.1.3680043.8.498.7"
 _CT, _MR, _CR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.1"
 
+#: Rows and columns. Small: a first look for text in every series' pixels is most of what the demo's journey costs.
+_SIZE = 64
+
 
 @dataclass(frozen=True)
 class Patient:
@@ -171,7 +174,7 @@ def _corvane() -> Deposit:
     return delivery
 
 
-def ct_slice(patient: Patient, study: int, slice_number: int, size: int = 256) -> bytes:
+def ct_slice(patient: Patient, study: int, slice_number: int, size: int = _SIZE) -> bytes:
     """One CT slice, Part 10, explicit VR little endian; ``size`` rows and columns of 16 bits."""
     dataset = _image(patient, _CT, "CT", study, slice_number, size, bits=16)
     dataset.SliceThickness = "1.25"
@@ -186,7 +189,7 @@ def ct_slice(patient: Patient, study: int, slice_number: int, size: int = 256) -
     return _written(dataset)
 
 
-def mr_slice(patient: Patient, slice_number: int, size: int = 192) -> bytes:
+def mr_slice(patient: Patient, slice_number: int, size: int = _SIZE) -> bytes:
     """One MR slice, Part 10."""
     dataset = _image(patient, _MR, "MR", 1, slice_number, size, bits=16)
     dataset.SliceThickness = "3"
@@ -201,7 +204,7 @@ def mr_slice(patient: Patient, slice_number: int, size: int = 192) -> bytes:
     return _written(dataset)
 
 
-def cr_image(patient: Patient, study: int, size: int = 320) -> bytes:
+def cr_image(patient: Patient, study: int, size: int = _SIZE) -> bytes:
     """One computed radiograph, Part 10."""
     dataset = _image(patient, _CR, "CR", study, 1, size, bits=16)
     dataset.BodyPartExamined, dataset.ViewPosition = "CHEST", "PA"

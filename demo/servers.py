@@ -488,20 +488,39 @@ class _Gate:
         self._open -= 1
 
 
-async def _serve_sftp(options: argparse.Namespace) -> None:
-    keys = asyncssh.read_public_key_list(options.authorized_key) if options.authorized_key else []
-    known = frozenset(key.public_data for key in keys)
-    password = os.environ[options.password_env] if options.password_env else None
-    gate = _Gate(options.max_connections)
-    root = os.fsencode(options.root.resolve())
-    server = await asyncssh.listen(
+async def listen_for_sftp(
+    root: Path,
+    port: int,
+    host_key: Path,
+    *,
+    user: str,
+    keys: frozenset[bytes] = frozenset(),
+    password: str | None = None,
+    max_connections: int | None = None,
+) -> asyncssh.SSHAcceptor:
+    """An SFTP server over ``root`` in the event loop that runs; port 0: on a free one. ``keys``: public ones."""
+    gate, folder = _Gate(max_connections), os.fsencode(root.resolve())
+    return await asyncssh.listen(
         HOST,
-        options.port,
-        server_factory=lambda: _OneUser(options.user, known, password, gate),
-        server_host_keys=[str(options.host_key)],
-        sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=root),
+        port,
+        server_factory=lambda: _OneUser(user, keys, password, gate),
+        server_host_keys=[str(host_key)],
+        sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=folder),
         allow_scp=False,
         agent_forwarding=False,
+    )
+
+
+async def _serve_sftp(options: argparse.Namespace) -> None:
+    keys = asyncssh.read_public_key_list(options.authorized_key) if options.authorized_key else []
+    server = await listen_for_sftp(
+        options.root,
+        options.port,
+        options.host_key,
+        user=options.user,
+        keys=frozenset(key.public_data for key in keys),
+        password=os.environ[options.password_env] if options.password_env else None,
+        max_connections=options.max_connections,
     )
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

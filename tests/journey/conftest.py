@@ -1,14 +1,18 @@
 """A whole challenge without Airflow: three drops on real servers, a catalogue, zones, the HDH bucket."""
 
+import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Thread
+from typing import Any, TypeVar
 
 import pytest
 
@@ -22,6 +26,7 @@ from collecte.transport import Endpoint, load_endpoint
 from demo import servers
 from demo.servers import S3Server
 
+Result = TypeVar("Result")
 CENTRES = ("arvel", "belcombe", "corvane")
 
 
@@ -70,8 +75,57 @@ class World:
         return process
 
 
+@dataclass(frozen=True)
+class Drops:
+    """SFTP servers in a thread of the tests' own process: to start one takes no time."""
+
+    loop: asyncio.AbstractEventLoop
+
+    @contextmanager
+    def serve(self, root: Path, user: str) -> Iterator[Mapping[str, object]]:
+        """A server over a folder, as a connection."""
+        host_key = root.with_name(f"{root.name}.host_key")
+        public = servers.make_key(host_key)
+        server = self._now(servers.listen_for_sftp(root, 0, host_key, user=user, password="drop"))
+        try:
+            yield {
+                "conn_type": "sftp",
+                "host": servers.HOST,
+                "port": server.get_port(),
+                "login": user,
+                "password": "drop",
+                "extra": {"host_key": public},
+            }
+        finally:
+            self.loop.call_soon_threadsafe(server.close)
+
+    def _now(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result()
+
+
+@pytest.fixture(scope="session")
+def drops() -> Iterator[Drops]:
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    yield Drops(loop)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture(scope="session")
+def empty_catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalogue with its tables and nothing in them, to be copied."""
+    path = tmp_path_factory.mktemp("catalogue") / "empty.db"
+    open_catalogue(f"sqlite:///{path}", upgrade=True).close()
+    return path
+
+
 @pytest.fixture
-def make_world(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., World]]:
+def make_world(
+    s3: S3Server, drops: Drops, empty_catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., World]]:
     """Makes installations: each with drops, bucket, catalogue and zones of its own; all with the same keys."""
     keys = tmp_path / "keys.json"
     Keys.new().save(keys)
@@ -80,7 +134,10 @@ def make_world(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
         def make(catalogue: str | None = None) -> World:
             folder = tmp_path / f"world{len(list(tmp_path.glob('world*')))}"
-            return _world(running, s3, folder, keys, catalogue or f"sqlite:///{folder / 'catalogue.db'}")
+            folder.mkdir()
+            if catalogue is None:
+                shutil.copy(empty_catalogue, folder / "catalogue.db")
+            return _world(running, s3, drops, folder, keys, catalogue or f"sqlite:///{folder / 'catalogue.db'}")
 
         yield make
 
@@ -97,19 +154,23 @@ def _end(process: "subprocess.Popen[str]") -> None:
         process.communicate()
 
 
-def _world(running: ExitStack, s3: S3Server, folder: Path, keys: Path, catalogue: str) -> World:
-    folder.mkdir()
+def _world(running: ExitStack, s3: S3Server, drops: Drops, folder: Path, keys: Path, catalogue: str) -> World:
     names = ("hdh", "belcombe", "host", "open")
     hdh, drop, host, public = buckets = [f"{name}-{os.urandom(6).hex()}" for name in names]
     s3.create_buckets(*buckets)
+
+    def sftp(name: str, shows: str = "depot") -> Mapping[str, object]:
+        (root := folder / "sftp" / name / shows).mkdir(parents=True)
+        return running.enter_context(drops.serve(root.parent, name))
+
     connections = {
         "demo_open_s3": _aws(s3),
         "demo_host_s3": _aws(s3),
-        "demo_host_sftp": _sftp(running, folder, "host", "challenge"),
+        "demo_host_sftp": sftp("host", "challenge"),
         "demo_s3_belcombe": _aws(s3),
         "demo_hdh": _aws(s3),
-        "demo_sftp_arvel": _sftp(running, folder, "arvel"),
-        "demo_sftp_corvane": _sftp(running, folder, "corvane"),
+        "demo_sftp_arvel": sftp("arvel"),
+        "demo_sftp_corvane": sftp("corvane"),
     }
     (folder / "connections.json").write_text(json.dumps(connections))
     challenges = folder / "challenges"
@@ -137,17 +198,3 @@ def _world(running: ExitStack, s3: S3Server, folder: Path, keys: Path, catalogue
 def _aws(s3: S3Server) -> dict[str, object]:
     extra = {"endpoint_url": s3.endpoint_url, "region_name": "us-east-1"}
     return {"conn_type": "aws", "login": s3.access_key, "password": s3.secret_key, "extra": extra}
-
-
-def _sftp(running: ExitStack, folder: Path, centre: str, shows: str = "depot") -> dict[str, object]:
-    root = folder / "sftp" / centre
-    (root / shows).mkdir(parents=True)
-    server = running.enter_context(servers.sftp_server(root, folder / f"{centre}.state", user=centre, password="drop"))
-    return {
-        "conn_type": "sftp",
-        "host": server.host,
-        "port": server.port,
-        "login": centre,
-        "password": "drop",
-        "extra": {"host_key": server.host_key},
-    }

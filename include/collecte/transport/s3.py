@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
-from threading import Event
+from functools import cache
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import boto3
@@ -43,6 +44,15 @@ _BATCH = 256
 _NOT_FOUND = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
 _DENIED = frozenset({"403", "AccessDenied"})
 
+#: A session may not make two clients at a time.
+_ONE_AT_A_TIME = Lock()
+
+
+@cache
+def _session() -> boto3.session.Session:
+    """What every client is made from: to read botocore's description of S3 takes twenty times what a client does."""
+    return boto3.session.Session()
+
 
 def s3_client(endpoint: Endpoint) -> "S3Client":
     """A client that signs as the connection says, sends no checksum but ours, and gives up on a silent server.
@@ -63,15 +73,16 @@ def s3_client(endpoint: Endpoint) -> "S3Client":
     try:
         if isinstance(own := endpoint.extra.get("config_kwargs"), Mapping):
             config = config.merge(Config(**own))
-        return boto3.session.Session().client(
-            "s3",
-            endpoint_url=url,
-            region_name=endpoint.text("region_name") or "us-east-1",
-            aws_access_key_id=endpoint.login or None,
-            aws_secret_access_key=endpoint.password or None,
-            aws_session_token=endpoint.text("aws_session_token") or None,
-            config=config,
-        )
+        with _ONE_AT_A_TIME:
+            return _session().client(
+                "s3",
+                endpoint_url=url,
+                region_name=endpoint.text("region_name") or "us-east-1",
+                aws_access_key_id=endpoint.login or None,
+                aws_secret_access_key=endpoint.password or None,
+                aws_session_token=endpoint.text("aws_session_token") or None,
+                config=config,
+            )
     except (BotoCoreError, ValueError, TypeError):
         raise broken(
             endpoint.id, "extra", "holds something botocore does not take", "correct endpoint_url or config_kwargs"
