@@ -12,7 +12,7 @@ from collecte.frames import Image, Undecodable, frames, image
 from collecte.records import Box
 from collecte.residual import pixel_ocr
 from collecte.residual.pixel_header import Header, header_of
-from collecte.residual.pixel_views import SMALLEST, Levels, Tile, levels, painted, tiles
+from collecte.residual.pixel_views import SMALLEST, Levels, Tile, levels, painted, shrunk, surplus, tiles
 
 __all__ = ["Undecodable", "look_at_pixels"]
 
@@ -31,17 +31,29 @@ _MARGIN, _LEAST = 0.25, 3
 
 @dataclass(frozen=True)
 class _File:
-    """A file that is looked at; ``known``: what is painted over in its frames first."""
+    """A file that is looked at. ``known``: what is painted over in its frames first; ``factor``: by how much smaller
+    its frames are looked at than they are."""
 
     path: Path
     layout: Image
     header: Header
     known: Mapping[int, Sequence[Box]]
+    factor: int
 
     def levels(self, numbers: Sequence[int]) -> Iterator[tuple[int, Levels]]:
+        """IDENTIFYING: the frames, by number."""
         for number, frame in frames(self.path, numbers):
-            values = levels(frame, self.layout.photometric, self.header.palette)
-            yield number, painted(values, self.known.get(number, ()))
+            values = levels(shrunk(frame, self.factor), self.layout.photometric, self.header.palette)
+            yield number, painted(values, [self._smaller(box) for box in self.known.get(number, ())])
+
+    def _smaller(self, box: Box) -> Box:
+        return Box(box.left // self.factor, box.top // self.factor, *(-(-side // self.factor) for side in box[2:]))
+
+    def larger(self, box: Box) -> Box:
+        """A box of what is looked at, as one of the frame."""
+        layout = self.layout
+        right, bottom = box.right * self.factor, box.bottom * self.factor
+        return Box(box.left * self.factor, box.top * self.factor, min(right, layout.columns), min(bottom, layout.rows))
 
 
 @dataclass(frozen=True)
@@ -85,9 +97,12 @@ def look_at_pixels(
         Undecodable: a frame cannot be decoded.
         OSError: the file cannot be read.
     """
-    file = _File(path, image(path), header_of(path), known)
-    if min(file.layout.rows, file.layout.columns) < SMALLEST:
+    layout, header = image(path), header_of(path)
+    if min(layout.rows, layout.columns) < SMALLEST:
         return {}
+    # The mean of entries of a palette is no entry of it.
+    factor = surplus(layout.rows, layout.columns, close=close) if header.palette is None else 1
+    file = _File(path, layout, header, known, factor)
     wanted = range(file.layout.frames) if numbers is None else sorted(set(numbers))
     found: dict[int, set[Box]] = {}
     seen: dict[tuple[bytes, bool, bool], Boxes] = {}
@@ -95,7 +110,7 @@ def look_at_pixels(
         digest = sight.digest()
         boxes = seen.get((digest, True, True), seen.get((digest, sight.light, sight.dark)))
         if boxes is None:
-            boxes = _boxes(sight, close, _GROWN[close, larger])
+            boxes = tuple(map(file.larger, _boxes(sight, close, _GROWN[close, larger])))
             seen[digest, sight.light, sight.dark] = boxes
         for number in sight.numbers if boxes else ():
             found.setdefault(number, set()).update(boxes)

@@ -51,6 +51,22 @@ class Tile:
     scale: float
 
 
+def surplus(rows: int, columns: int, *, close: bool) -> int:
+    """By how much a frame is larger than any that is looked at: so many times so many of its pixels are taken as one
+    before anything else is made of it."""
+    return max(1, max(rows, columns) // (_CLOSE if close else _SIDE))
+
+
+def shrunk(frame: Frame, factor: int) -> Frame:
+    """The means of factor × factor pixels; at the right and lower edge, pixels of no whole square are left out."""
+    if factor == 1:
+        return frame
+    rows, columns = frame.shape[0] // factor, frame.shape[1] // factor
+    whole = frame[: rows * factor, : columns * factor]
+    squares = whole.reshape(rows, factor, columns, factor, *frame.shape[2:])
+    return np.asarray(squares.mean(axis=(1, 3), dtype=np.float32))
+
+
 def levels(frame: Frame, photometric: str, palette: npt.NDArray[np.float32] | None = None) -> Levels:
     """A frame's grey levels or colours. ``palette``: entries × 3, for PALETTE COLOR."""
     if palette is not None:

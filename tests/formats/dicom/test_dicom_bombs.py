@@ -6,8 +6,13 @@ import sys
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from tests.formats.dicom.builders import element
+import imagecodecs
+import numpy as np
+from pydicom.encaps import encapsulate
+
+from tests.formats.dicom.builders import element, slice_of, written
 from tests.formats.dicom.fuzzing import a_slice
 from tests.formats.dicom.mutants import data_set_of, places
 
@@ -22,6 +27,7 @@ sys.path[:0] = sys.argv[2:]
 from collecte.formats.dicom import mask
 from collecte.frames import Undecodable, encode, opened
 from collecte.records import Box
+from collecte.residual.pixel_text import look_at_pixels
 from tests.formats.dicom.fuzzing import Trial
 import collecte.residual, imagecodecs, pydicom.filereader
 folder = Path(sys.argv[1])
@@ -37,6 +43,7 @@ for source in sorted(folder.glob("in*")):
         try:
             with opened(path) as reader:
                 reader.frame(0)
+            look_at_pixels(path)
         except Undecodable:
             pass
         found = mask.mask(path, masked, {0: [Box(0, 0, 4, 4)]})
@@ -99,3 +106,63 @@ def test_what_is_small_and_becomes_hundreds_of_megabytes(tmp_path: Path) -> None
     files = [make(tmp_path) for make in BOMBS]
     assert all(len(data) < 12 << 20 for data in files)
     assert codes_of(files, tmp_path) == list(BOMBS.values())
+
+
+JPEG, JPEG_LS, J2K = (f"1.2.840.10008.1.2.4.{number}" for number in (50, 80, 90))
+RLE, DEFLATED_FRAME = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.8.1"
+#: Rows and columns: the most that an image can say, and about the most that are decoded.
+MOST, MANY = 0xFFFF, 8_000
+GREY = np.zeros((16, 16), np.uint8)
+
+
+def image_of(folder: Path, syntax: str, side: int, data: bytes, frames: int = 1) -> bytes:
+    """A file that says that it has so many rows and columns; ``data`` is each of its frames."""
+    image = slice_of(Rows=side, Columns=side, BitsAllocated=8, BitsStored=8, HighBit=7)
+    image.file_meta.TransferSyntaxUID = J2K if syntax == DEFLATED_FRAME else syntax
+    image.PixelData = encapsulate([data] * frames)
+    image["PixelData"].VR, image["PixelData"].is_undefined_length = "OB", True
+    path = written(image, folder / "made")
+    name = DEFLATED_FRAME.encode() + b"\0" * (len(J2K) - len(DEFLATED_FRAME))  # pydicom does not know it yet
+    return path.read_bytes().replace(J2K.encode(), name, 1) if syntax == DEFLATED_FRAME else path.read_bytes()
+
+
+def resized(data: Any, marker: bytes, at: int, form: str, *sizes: int) -> bytes:
+    """A codestream whose header tells another size: what its marker segment has at this place."""
+    stream = bytearray(data)
+    struct.pack_into(form, stream, stream.index(marker) + at, *sizes)
+    return bytes(stream)
+
+
+def of_zeros(size: int) -> bytes:
+    """So many zeros, in runs of 128 (PS3.5, annex G.3)."""
+    return struct.pack("<16L", 1, 64, *[0] * 14) + b"\x81\0" * -(-size // 128)
+
+
+def deflated(size: int) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return packer.compress(bytes(size)) + packer.flush()
+
+
+SOF, SOF55, SIZ = b"\xff\xc0", b"\xff\xf7", b"\xff\x51"
+SIZES: Mapping[str, Callable[[int], bytes]] = {
+    JPEG: lambda side: resized(imagecodecs.jpeg8_encode(GREY), SOF, 5, ">HH", side, side),
+    JPEG_LS: lambda side: resized(imagecodecs.jpegls_encode(GREY), SOF55, 5, ">HH", side, side),
+    J2K: lambda side: resized(
+        imagecodecs.jpeg2k_encode(GREY, codecformat="j2k"), SIZ, 6, ">6L", side, side, 0, 0, side, side
+    ),
+    RLE: lambda side: of_zeros(min(side * side, 1 << 27)),
+    DEFLATED_FRAME: lambda side: deflated(min(side * side, 1 << 28)),
+}
+
+
+def test_frames_that_say_they_are_larger_than_they_are(tmp_path: Path) -> None:
+    """The data set tells the same size, or a small one; what is decoded at all takes no more memory than it may."""
+    files = [
+        image_of(tmp_path, syntax, said, make(size))
+        for syntax, make in SIZES.items()
+        for said, size in ((MOST, MOST), (16, MOST), (MANY, MANY))
+    ]
+    assert all(len(data) < 4 << 20 for data in files)
+    codes = codes_of(files, tmp_path)
+    assert codes.pop(-2) == "DICOM-PIXELS-UNREADABLE"  # deflated: more than the frame has, and that may hold anything
+    assert set(codes) == {"written"}
