@@ -27,10 +27,10 @@ def _ends(number: int) -> int:
     return number
 
 
-def _interrupts(number: int) -> int:
-    """A terminal sends Ctrl-C to every process: to this one, which is deaf to it, and to the one that waits."""
-    os.kill(os.getpid(), signal.SIGINT)
-    os.kill(os.getppid(), signal.SIGINT)
+def _interrupts(waiting: int) -> int:
+    """A terminal sends Ctrl-C to every process: to this one and its parent, deaf to it, and to the one that waits."""
+    for process in (os.getpid(), os.getppid(), waiting):
+        os.kill(process, signal.SIGINT)
     while True:
         signal.pause()
 
@@ -73,5 +73,5 @@ def test_a_process_that_the_system_ends_is_told_with_a_remedy() -> None:
 def test_an_interrupt_ends_the_processes_at_once() -> None:
     before = set(multiprocessing.active_children())
     with pytest.raises(KeyboardInterrupt):
-        list(Workers(2, _told).run("count", _interrupts, range(50)))
+        list(Workers(2, _told).run("count", _interrupts, [os.getpid()] * 50))
     assert set(multiprocessing.active_children()) <= before

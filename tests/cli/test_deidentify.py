@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from collecte.keys import Keys
 from collecte.records import State
 from collecte.settings import HOME
 from collecte.workers import Workers
@@ -27,16 +29,17 @@ def _collecte(*arguments: object) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    assert _collecte("key", "new", tmp_path / "keys.json").returncode == 0
-    return tmp_path / "keys.json"
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("key") / "keys.json"
+    Keys.new().save(path)
+    return path
 
 
-@pytest.fixture
-def export(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the demo's first and third centre deliver, in one folder, and some odd names."""
-    folder = tmp_path / "export"
+    folder = tmp_path_factory.mktemp("given") / "export"
     laid = deposits()
     for path, content in {**laid["arvel"].files, **laid["corvane"].files}.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -54,9 +57,34 @@ def export(tmp_path: Path) -> Path:
 
 def _run(export: Path, target: Path, key: Path, *more: object) -> tuple[int, dict[str, Any]]:
     report = target.with_suffix(".json")
-    options = ("--challenge", DEMO, "--centre", "arvel", "--key-file", key, "--report", report)
-    ran = _collecte("deidentify", export, target, *options, *more)
+    ran = _collecte("deidentify", export, target, *_options(key), "--report", report, *more)
     return ran.returncode, json.loads(report.read_text("utf-8"))
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run over the whole export. Tests look at it and change nothing; one that changes the output copies it."""
+
+    code: int
+    report: dict[str, Any]
+    output: Path
+    stdout: str
+    stderr: str
+
+    def copy(self, target: Path) -> Path:
+        return shutil.copytree(self.output, target)
+
+
+@pytest.fixture(scope="module")
+def made(export: Path, key: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    target = tmp_path_factory.mktemp("made") / "safe"
+    report = target.with_suffix(".json")
+    ran = _collecte("deidentify", export, target, *_options(key), "--report", report)
+    return Made(ran.returncode, json.loads(report.read_text("utf-8")), target, ran.stdout, ran.stderr)
+
+
+def _options(key: Path) -> tuple[object, ...]:
+    return ("--challenge", DEMO, "--centre", "arvel", "--key-file", key)
 
 
 def _tree(folder: Path) -> Mapping[str, bytes]:
@@ -67,10 +95,10 @@ def _contents(folder: Path) -> Iterator[tuple[str, tuple[bytes, bytes]]]:
     yield from ((name, (os.fsencode(name), content)) for name, content in _tree(folder).items())
 
 
-def test_every_file_stands_in_the_report_once_and_the_totals_add_up(export: Path, tmp_path: Path, key: Path) -> None:
-    code, report = _run(export, tmp_path / "safe", key)
+def test_every_file_stands_in_the_report_once_and_the_totals_add_up(export: Path, made: Made) -> None:
+    report = made.report
     there = [path for path in export.rglob("*") if not path.is_dir() or path.is_symlink()]
-    assert code == 1, "files were refused"
+    assert made.code == 1, "files were refused"
     assert len({file["source"] for file in report["files"]}) == len(report["files"]) == len(there)
     totals = report["totals"]
     assert totals["received"] == len(there) == totals["accepted"] + totals["quarantined"] + totals["duplicate"]
@@ -91,7 +119,7 @@ def test_what_may_not_be_read_is_told_of_and_the_rest_goes_on(tmp_path: Path, ke
     (folder / "a/1.dcm").chmod(0)
     (folder / "b").chmod(0)
     report = tmp_path / "r.json"
-    options = ("--challenge", DEMO, "--centre", "arvel", "--key-file", key)
+    options = _options(key)
     ran = _unprivileged("deidentify", folder, tmp_path / "safe", *options, "--report", report)
     scanned = _unprivileged("scan", folder, tmp_path / "safe", *options)
     (folder / "b").chmod(0o700)
@@ -111,15 +139,14 @@ def test_what_may_not_be_read_is_told_of_and_the_rest_goes_on(tmp_path: Path, ke
 
 
 def test_a_report_that_cannot_be_written_is_told_of_before_the_work(tmp_path: Path, key: Path, export: Path) -> None:
-    options = ("--challenge", DEMO, "--centre", "arvel", "--key-file", key, "--report", tmp_path / "no" / "r.json")
-    ran = _collecte("deidentify", export, tmp_path / "safe", *options)
+    report = tmp_path / "no" / "r.json"
+    ran = _collecte("deidentify", export, tmp_path / "safe", *_options(key), "--report", report)
     assert ran.returncode == 2
     assert not (tmp_path / "safe").exists()
 
 
-def test_each_file_has_the_form_that_is_promised(export: Path, tmp_path: Path, key: Path) -> None:
-    _, report = _run(export, tmp_path / "safe", key)
-    outputs = _tree(tmp_path / "safe")
+def test_each_file_has_the_form_that_is_promised(made: Made) -> None:
+    report, outputs = made.report, _tree(made.output)
     for file in report["files"]:
         accepted = file["state"] == State.ACCEPTED
         assert (file["output"] in outputs) == accepted == (file["sha256_out"] is not None), file["source"]
@@ -130,9 +157,8 @@ def test_each_file_has_the_form_that_is_promised(export: Path, tmp_path: Path, k
     assert len(outputs) == report["totals"]["accepted"]
 
 
-def test_planted_troubles_end_where_they_should(export: Path, tmp_path: Path, key: Path) -> None:
-    _, report = _run(export, tmp_path / "safe", key)
-    by_name = {file["source"].rpartition("/")[2]: file for file in report["files"]}
+def test_planted_troubles_end_where_they_should(made: Made) -> None:
+    by_name = {file["source"].rpartition("/")[2]: file for file in made.report["files"]}
     codes = {name: {finding["code"] for finding in file["findings"]} for name, file in by_name.items()}
     assert "DICOM-TRUNCATED" in codes["coupe.dcm"]
     assert "TABLE-IDENTIFIER-IN-TEXT" in codes["suivi.csv"]
@@ -143,21 +169,18 @@ def test_planted_troubles_end_where_they_should(export: Path, tmp_path: Path, ke
     assert by_name["caf\\xe9.dcm"]["state"] == "accepted"
 
 
-def test_nothing_planted_is_found_in_the_output(export: Path, tmp_path: Path, key: Path) -> None:
-    _run(export, tmp_path / "safe", key)
+def test_nothing_planted_is_found_in_the_output(export: Path, made: Made) -> None:
     laid = deposits()
     planted = laid["arvel"].planted | laid["corvane"].planted | {nir("2620875116042")}
-    assert list(search(planted, _contents(tmp_path / "safe"))) == []
+    assert list(search(planted, _contents(made.output))) == []
     assert list(search(planted, _contents(export))), "the search itself finds them where they are"
 
 
 def test_the_same_input_and_key_give_the_same_bytes_with_any_number_of_jobs(
-    export: Path, tmp_path: Path, key: Path
+    export: Path, tmp_path: Path, key: Path, made: Made
 ) -> None:
-    one = _run(export, tmp_path / "one", key)
-    two = _run(export, tmp_path / "two", key, "--jobs", 2)
-    assert one == two
-    assert _tree(tmp_path / "one") == _tree(tmp_path / "two")
+    assert _run(export, tmp_path / "two", key, "--jobs", 2) == (made.code, made.report)
+    assert _tree(tmp_path / "two") == _tree(made.output)
 
 
 @dataclass(frozen=True)
@@ -184,11 +207,10 @@ def test_the_identifiers_of_a_folder_travel_once_to_each_process(tmp_path: Path)
     assert told[-1] == ("count", 400, 400)
 
 
-def test_run_again_into_the_same_folder_it_ends_the_same(export: Path, tmp_path: Path, key: Path) -> None:
-    first = _run(export, tmp_path / "safe", key)
-    before = _tree(tmp_path / "safe")
-    assert _run(export, tmp_path / "safe", key) == first
-    assert _tree(tmp_path / "safe") == before
+def test_run_again_into_the_same_folder_it_ends_the_same(export: Path, tmp_path: Path, key: Path, made: Made) -> None:
+    again = made.copy(tmp_path / "safe")
+    assert _run(export, again, key) == (made.code, made.report)
+    assert _tree(again) == _tree(made.output)
 
 
 def test_images_and_tables_of_one_patient_share_a_pseudonym(tmp_path: Path, key: Path) -> None:
@@ -203,9 +225,9 @@ def test_images_and_tables_of_one_patient_share_a_pseudonym(tmp_path: Path, key:
     assert text.splitlines()[1] == f"{image['subject']},{image['output']},64"
 
 
-def test_scan_finds_what_somebody_put_back(export: Path, tmp_path: Path, key: Path) -> None:
-    _run(export, tmp_path / "safe", key)
-    options = ("--challenge", DEMO, "--centre", "arvel", "--key-file", key, "--json")
+def test_scan_finds_what_somebody_put_back(export: Path, tmp_path: Path, key: Path, made: Made) -> None:
+    made.copy(tmp_path / "safe")
+    options = (*_options(key), "--json")
     clean = _collecte("scan", export, tmp_path / "safe", *options)
     assert (clean.returncode, json.loads(clean.stdout)["files"]) == (0, [])
     (tmp_path / "safe" / "note.txt").write_text("revoir Mme Pfeiffenschneider", "utf-8")
@@ -223,11 +245,9 @@ def test_scan_finds_what_somebody_put_back(export: Path, tmp_path: Path, key: Pa
         (("{tmp}/export", "{tmp}/export/safe"), "lies in the other"),
     ],
 )
-def test_a_wrong_call_is_told_what_is_wrong(
-    export: Path, tmp_path: Path, key: Path, arguments: tuple[str, str], said: str
-) -> None:
-    folders = [argument.format(tmp=tmp_path) for argument in arguments]
-    ran = _collecte("deidentify", *folders, "--challenge", DEMO, "--centre", "arvel", "--key-file", key)
+def test_a_wrong_call_is_told_what_is_wrong(export: Path, key: Path, arguments: tuple[str, str], said: str) -> None:
+    folders = [argument.format(tmp=export.parent) for argument in arguments]
+    ran = _collecte("deidentify", *folders, *_options(key))
     assert ran.returncode == 2
     assert said in " ".join(ran.stderr.split())
 
@@ -238,10 +258,8 @@ def test_an_unknown_centre_names_the_known_ones(export: Path, tmp_path: Path, ke
     assert "arvel, belcombe, corvane" in ran.stderr
 
 
-def test_the_report_says_the_rules_the_counts_of_each_kind_and_what_was_done(
-    export: Path, tmp_path: Path, key: Path
-) -> None:
-    _, report = _run(export, tmp_path / "safe", key)
+def test_the_report_says_the_rules_the_counts_of_each_kind_and_what_was_done(made: Made) -> None:
+    report = made.report
     files, totals = report["files"], report["totals"]
     for state, n in totals.items():
         assert sum(kind[state] for kind in report["kinds"].values()) == n, state
@@ -257,20 +275,17 @@ def test_the_report_says_the_rules_the_counts_of_each_kind_and_what_was_done(
     assert report["rules"]["table"]["age_cap"] == 89
 
 
-def test_a_pipe_gets_the_decisions_as_plain_lines(export: Path, tmp_path: Path, key: Path) -> None:
-    report = tmp_path / "r.json"
-    options = ("--challenge", DEMO, "--centre", "arvel", "--key-file", key, "--report", report)
-    ran = _collecte("deidentify", export, tmp_path / "safe", *options)
-    told = json.loads(report.read_text("utf-8"))
-    lines = [line.split() for line in ran.stdout.splitlines()]
+def test_a_pipe_gets_the_decisions_as_plain_lines(made: Made) -> None:
+    told = made.report
+    lines = [line.split() for line in made.stdout.splitlines()]
     assert ["kind", *told["totals"]] in lines
     for kind, states in told["kinds"].items():
         assert [kind, *map(str, states.values())] in lines
     for code, n in told["findings"].items():
-        (line,) = (line for line in ran.stdout.splitlines() if line.split()[:1] == [code])
+        (line,) = (line for line in made.stdout.splitlines() if line.split()[:1] == [code])
         assert line.split()[1] == str(n)
-    assert " MB/s." in ran.stdout
-    assert not set("│─━\x1b") & set(ran.stdout + ran.stderr)
+    assert " MB/s." in made.stdout
+    assert not set("│─━\x1b") & set(made.stdout + made.stderr)
 
 
 def test_a_terminal_shows_a_bar_for_each_phase_and_then_the_decisions(tmp_path: Path, key: Path) -> None:
@@ -278,7 +293,7 @@ def test_a_terminal_shows_a_bar_for_each_phase_and_then_the_decisions(tmp_path: 
     folder.mkdir()
     for number in range(3):
         (folder / f"{number}.dcm").write_bytes(ct_slice(MARCHEMALLE, study=1, slice_number=number, size=16))
-    options = ("--challenge", str(DEMO), "--centre", "arvel", "--key-file", str(key))
+    options = map(str, _options(key))
     command = (sys.executable, "-m", "collecte.cli", "deidentify", str(folder), str(tmp_path / "safe"), *options)
     shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", in_terminal(*command))
     for phase in ("harvest", "make safe"):

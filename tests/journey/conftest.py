@@ -134,10 +134,7 @@ def make_world(
 
         def make(catalogue: str | None = None) -> World:
             folder = tmp_path / f"world{len(list(tmp_path.glob('world*')))}"
-            folder.mkdir()
-            if catalogue is None:
-                shutil.copy(empty_catalogue, folder / "catalogue.db")
-            return _world(running, s3, drops, folder, keys, catalogue or f"sqlite:///{folder / 'catalogue.db'}")
+            return make_installation(running, s3, drops, folder, keys, catalogue or empty_catalogue)
 
         yield make
 
@@ -154,7 +151,17 @@ def _end(process: "subprocess.Popen[str]") -> None:
         process.communicate()
 
 
-def _world(running: ExitStack, s3: S3Server, drops: Drops, folder: Path, keys: Path, catalogue: str) -> World:
+def make_installation(
+    running: ExitStack, s3: S3Server, drops: Drops, folder: Path, keys: Path, catalogue: str | Path
+) -> World:
+    """One installation below ``folder``. ``catalogue``: the URL of one that gets its tables here, or the file of one
+    that has them, to be copied."""
+    folder.mkdir()
+    if isinstance(catalogue, Path):
+        shutil.copy(catalogue, folder / "catalogue.db")
+        catalogue = f"sqlite:///{folder / 'catalogue.db'}"
+    else:
+        open_catalogue(catalogue, upgrade=True).close()
     names = ("hdh", "belcombe", "host", "open")
     hdh, drop, host, public = buckets = [f"{name}-{os.urandom(6).hex()}" for name in names]
     s3.create_buckets(*buckets)
@@ -191,7 +198,6 @@ def _world(running: ExitStack, s3: S3Server, drops: Drops, folder: Path, keys: P
         "COLLECTE_CONNECTIONS": str(folder / "connections.json"),
         "COLLECTE_KEYS_DEMO": str(keys),
     }
-    open_catalogue(environment["COLLECTE_CATALOGUE"], upgrade=True).close()
     return World(folder, environment, running)
 
 

@@ -19,21 +19,22 @@ from demo import cohort
 from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, deposit, planted
 from demo.servers import S3Server
 from demo.verify import search
-from tests.journey.conftest import World, _world
+from tests.journey.conftest import Drops, World, make_installation
 from tests.journey.drops import drop, image, lay
 
 REASON = "Les hauteurs de ce centre sont en mètres."
 
 
 @pytest.fixture(scope="module")
-def study(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def study(
+    s3: S3Server, drops: Drops, empty_catalogue: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
     """Three centres' studies at the HDH, compared; corvane writes heights in metres. Made once: it takes a while."""
     folder = tmp_path_factory.mktemp("homogeneity")
     Keys.new().save(folder / "keys.json")
     with ExitStack() as running, pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLLECTE_KEYS_DEMO", str(folder / "keys.json"))
-        catalogue_url = f"sqlite:///{folder / 'world' / 'catalogue.db'}"
-        world = _world(running, s3, folder / "world", folder / "keys.json", catalogue_url)
+        world = make_installation(running, s3, drops, folder / "world", folder / "keys.json", empty_catalogue)
         laid = deposit(world.challenge, world.connect, cohort.deposits())
         for site in world.sites.values():
             steps.run(site)

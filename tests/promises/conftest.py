@@ -1,5 +1,5 @@
 """The promises are attacked from outside, on whole installations: the journey's."""
 
-from tests.journey.conftest import make_world, world
+from tests.journey.conftest import drops, empty_catalogue, make_world, world
 
-__all__ = ["make_world", "world"]
+__all__ = ["drops", "empty_catalogue", "make_world", "world"]

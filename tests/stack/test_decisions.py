@@ -116,7 +116,7 @@ def _click(people: People, asked: Asked, option: str) -> None:
     """Answer in a real browser, as claire. It ends before SFTP is spoken: its loop is this thread's while it runs."""
     with chromium() as browser:
         page = browser.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(180_000)
         page.goto(people.stack.url)
         log_in(page, people.stack, "claire")
         page.get_by_role("link", name="Collecte", exact=True).wait_for()

@@ -28,6 +28,8 @@ from tests.stack.faults import PATIENTS, World, bucket, dump, tree
 pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
 
 SLICES = 40
+#: So large that a relay can stop a transfer in its middle.
+_ROWS = 256
 STRUCK = ("receive", "make_safe", "ship")
 _PATIENCE_S = 300
 #: How long a frozen task runs between two looks: a few files' worth. Seconds.
@@ -47,7 +49,7 @@ class Struck:
 
 def _delivery() -> Mapping[str, bytes]:
     return {
-        f"{patient.name.replace('^', ' ')}/IM{number:04d}": ct_slice(patient, study, number)
+        f"{patient.name.replace('^', ' ')}/IM{number:04d}": ct_slice(patient, study, number, _ROWS)
         for study, patient in enumerate(PATIENTS, 1)
         for number in range(1, SLICES + 1)
     }

@@ -78,7 +78,7 @@ def collected(worlds: Mapping[str, World]) -> Sequence[Run]:
 def _troubles() -> Mapping[str, bytes]:
     """What can be wrong with files, each with names in it and in what it is called."""
     files = {
-        f"{patient.name.replace('^', ' ')}/IM{number:04d}": ct_slice(patient, study, number)
+        f"{patient.name.replace('^', ' ')}/IM{number:04d}": ct_slice(patient, study, number, size=256)
         for study, patient in enumerate((ELEONORE, BARNABE), 1)
         for number in range(1, 13)
     }

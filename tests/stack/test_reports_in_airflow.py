@@ -73,7 +73,7 @@ def _client(stack: Stack) -> Iterator[httpx.Client]:
 def _visit(browser: Browser, stack: Stack, path: str) -> Page:
     """A page, asked for by somebody who has to log in first."""
     page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(180_000)
     page.goto(f"{stack.url}{path}")
     log_in(page, stack)
     return page
