@@ -21,6 +21,10 @@ from tests.formats.dicom.builders import context
         ({"attribute": "ReferencedImageSequence", "action": "replace", "value": "x"}, "no text can stand in"),
         ({"attribute": "PixelData", "action": "remove"}, "what the object is"),
         ({"attribute": "TransferSyntaxUID", "action": "keep"}, "what the object is"),
+        ({"attribute": "PatientBirthDate", "action": "keep"}, "names the patient"),
+        ({"attribute": "(0010,1001)", "action": "keep"}, "names the patient"),
+        ({"attribute": "Rows", "action": "remove"}, "read by"),
+        ({"attribute": "(0028,0103)", "action": "replace", "value": "1"}, "read by"),
         ({"attribute": "(0019,100C)", "creator": "ACME", "action": "keep"}, "private element only"),
     ],
 )
@@ -36,6 +40,8 @@ def test_a_rule_that_its_attribute_cannot_follow_is_refused(rule: dict[str, str]
         {"attribute": "ImageType", "action": "replace", "value": "DERIVED\\SECONDARY"},
         {"attribute": "StudyDate", "action": "shift"},
         {"attribute": "StationName", "action": "hash"},
+        {"attribute": "PatientBirthDate", "action": "shift"},
+        {"attribute": "Rows", "action": "keep"},
         {"attribute": "StudyComments", "action": "replace", "value": "no \\ comment\non two lines"},
         {"attribute": "(0019,xx0C)", "creator": "ACME", "action": "replace", "value": "anything"},
     ],
@@ -65,3 +71,8 @@ def test_a_box_of_a_layout_lies_inside_the_image(box: list[int]) -> None:
     context(text_in_pixels={"layouts": [{**layout, "boxes": [[0, 0, 10, 20]]}]})
     with pytest.raises(ValidationError, match="no box inside"):
         context(text_in_pixels={"layouts": [{**layout, "boxes": [box]}]})
+
+
+def test_an_option_is_named_once() -> None:
+    with pytest.raises(ValidationError, match="twice"):
+        context(options=("retain_uids", "retain_uids"))

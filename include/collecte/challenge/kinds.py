@@ -66,6 +66,10 @@ class AttributeRule(Model):
             )
         if self.tag in _OURS_ALONE or (self.tag and self.tag >> 16 in _GROUPS_OURS_ALONE):
             raise wrong("names who the patient is or what the object is", "leave it to the profile", at="attribute")
+        if self.keyword in _NAMES_THE_PATIENT and self.action == "keep":
+            raise wrong("keeps what names the patient or leads to them", "remove or hash it", at="action")
+        if self.keyword in _LAYS_OUT_PIXELS and self.action != "keep":
+            raise wrong("changes what the pixels are read by", "leave it to the profile", at="attribute")
         self._fits()
         return self
 
@@ -95,6 +99,13 @@ class AttributeRule(Model):
         return tag if keyword_for_tag(tag) else None
 
     @property
+    def keyword(self) -> str:
+        """The keyword of a public attribute; empty of a private one."""
+        from pydicom.datadict import keyword_for_tag
+
+        return keyword_for_tag(self.tag) if self.tag else ""
+
+    @property
     def private(self) -> tuple[int, int] | None:
         """Group and last byte of the element number of a private element; None of a public one."""
         digits = re.fullmatch(r"\(?([0-9A-Fa-f]{4}),? ?[xX]{2}([0-9A-Fa-f]{2})\)?", self.attribute)
@@ -104,6 +115,20 @@ class AttributeRule(Model):
 #: PatientName, PatientID, SOPClassUID, SOPInstanceUID, StudyInstanceUID, SeriesInstanceUID, and what we stamp.
 _OURS_ALONE = frozenset(
     (0x00100010, 0x00100020, 0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00120062, 0x00120063, 0x00120064)
+)
+#: What is never kept as it stands (PS3.3, C.2.2 and C.2.3), and what no rule changes (C.7.6.3).
+_NAMES_THE_PATIENT = frozenset(
+    (
+        *("PatientBirthDate", "OtherPatientIDs", "OtherPatientIDsSequence", "OtherPatientNames", "PatientBirthName"),
+        *("PatientAddress", "PatientTelephoneNumbers", "PatientTelecomInformation", "PatientMotherBirthName"),
+        *("InsurancePlanIdentification", "ResponsiblePerson"),
+    )
+)
+_LAYS_OUT_PIXELS = frozenset(
+    (
+        *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration"),
+        *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
+    )
 )
 #: The file meta information, and the pixels.
 _GROUPS_OURS_ALONE = frozenset((0x0002, 0x7FE0))
@@ -176,6 +201,8 @@ class DicomRules(Model):
 
     @model_validator(mode="after")
     def _combination(self) -> "DicomRules":
+        if repeated := [name for index, name in enumerate(self.options) if name in self.options[:index]]:
+            raise wrong(f"names {repeated[0]} twice", "name each option once", at="options")
         if {"retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"} <= set(self.options):
             raise wrong("keeps dates as they are and shifts them", "choose one of the two options", at="options")
         looked = "text_in_pixels" in self.model_fields_set and self.text_in_pixels.share == 1
