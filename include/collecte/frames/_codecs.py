@@ -19,6 +19,8 @@ J2K = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93))
 HTJ2K = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203))
 #: Tiles so small that their number alone would exhaust the machine.
 _TILE_LIMIT = 1 << 16
+#: Scans of a JPEG: each takes as long as the frame is large, however few bytes it has.
+_START_OF_SCAN, _SCAN_LIMIT = b"\xff\xda", 256
 _END_OF_IMAGE = b"\xff\xd9"
 #: Bytes of the longest run of RLE.
 _RUN = 128
@@ -43,6 +45,8 @@ def _jpeg(data: bytes, layout: Layout) -> Frame:
 
     stream = read_jpeg(data)
     _check(stream, layout)
+    if data.count(_START_OF_SCAN) > _SCAN_LIMIT:
+        raise ValueError
     space = JPEG8.CS.GRAYSCALE if stream.samples == 1 else JPEG8.CS.YCbCr
     return _fitted(jpeg8_decode(data, colorspace=space, outcolorspace=space), stream, layout)
 

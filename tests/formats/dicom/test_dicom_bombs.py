@@ -10,8 +10,10 @@ from typing import Any
 
 import imagecodecs
 import numpy as np
+import pytest
 from pydicom.encaps import encapsulate
 
+from collecte.frames import Undecodable, frames
 from tests.formats.dicom.builders import element, slice_of, written
 from tests.formats.dicom.fuzzing import a_slice
 from tests.formats.dicom.mutants import data_set_of, places
@@ -108,7 +110,7 @@ def test_what_is_small_and_becomes_hundreds_of_megabytes(tmp_path: Path) -> None
     assert codes_of(files, tmp_path) == list(BOMBS.values())
 
 
-JPEG, JPEG_LS, J2K = (f"1.2.840.10008.1.2.4.{number}" for number in (50, 80, 90))
+JPEG, PROGRESSIVE, JPEG_LS, J2K = (f"1.2.840.10008.1.2.4.{number}" for number in (50, 55, 80, 90))
 RLE, DEFLATED_FRAME = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.8.1"
 #: Rows and columns: the most that an image can say, and about the most that are decoded.
 MOST, MANY = 0xFFFF, 8_000
@@ -143,6 +145,21 @@ def deflated(size: int) -> bytes:
     return packer.compress(bytes(size)) + packer.flush()
 
 
+def of_scans(side: int, count: int) -> bytes:
+    """A progressive JPEG of one grey, whose blocks are all refined so many times, in a few bytes each time (ISO/IEC
+    10918-1, annex G: a run of 16,384 blocks is 15 bits)."""
+    blocks = (side // 8) ** 2
+    tables = segment(0xDB, b"\0" + b"\1" * 64), segment(0xC2, struct.pack(">BHHB3B", 8, side, side, 1, 1, 0x11, 0))
+    codes = segment(0xC4, b"\0\1" + bytes(15) + b"\0" + b"\x10\1" + bytes(15) + b"\xe0")
+    first = segment(0xDA, bytes((1, 1, 0, 0, 0, 0))) + bytes(-(-blocks // 8))
+    more = segment(0xDA, bytes((1, 1, 0, 1, 63, 0))) + bytes(-(-15 * -(-blocks // 16384) // 8))
+    return b"".join((b"\xff\xd8", *tables, codes, first, more * count, b"\xff\xd9"))
+
+
+def segment(marker: int, content: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
+
+
 SOF, SOF55, SIZ = b"\xff\xc0", b"\xff\xf7", b"\xff\x51"
 SIZES: Mapping[str, Callable[[int], bytes]] = {
     JPEG: lambda side: resized(imagecodecs.jpeg8_encode(GREY), SOF, 5, ">HH", side, side),
@@ -153,6 +170,16 @@ SIZES: Mapping[str, Callable[[int], bytes]] = {
     RLE: lambda side: of_zeros(min(side * side, 1 << 27)),
     DEFLATED_FRAME: lambda side: deflated(min(side * side, 1 << 28)),
 }
+
+
+def test_a_jpeg_that_is_refined_again_and_again(tmp_path: Path) -> None:
+    few, many = of_scans(64, 20), of_scans(MANY, 50_000)  # an hour, if they were read
+    files = [image_of(tmp_path, PROGRESSIVE, 64, few), image_of(tmp_path, PROGRESSIVE, MANY, many)]
+    assert codes_of(files, tmp_path) == ["written"] * 2
+    ((_, frame),) = frames(tmp_path / "in00")
+    assert (frame == 128).all()
+    with pytest.raises(Undecodable):
+        list(frames(tmp_path / "in01"))
 
 
 def test_frames_that_say_they_are_larger_than_they_are(tmp_path: Path) -> None:

@@ -338,6 +338,7 @@ class _Nested:
         """The elements of an item of undefined length, and where its delimiter ends."""
         elements: list[Element] = []
         while True:
+            position = self._short(elements, position, end, encoding, depth)
             head = _head(self._data, position, end, encoding)
             if head[0] == ITEM_END:
                 return tuple(elements), head[2]
@@ -348,7 +349,7 @@ class _Nested:
     def _exactly(self, position: int, end: int, encoding: Encoding, depth: int) -> tuple[Element, ...]:
         """The elements of an item of known length."""
         elements: list[Element] = []
-        while position < end:
+        while (position := self._short(elements, position, end, encoding, depth)) < end:
             self._count()
             try:
                 head = _head(self._data, position, end, encoding)
@@ -358,8 +359,26 @@ class _Nested:
             position = elements[-1].end
         return tuple(elements)
 
-    def _count(self) -> None:
-        self._left -= 1
+    def _short(self, elements: list[Element], position: int, end: int, encoding: Encoding, depth: int) -> int:
+        """Take the elements that come next and have an explicit VR of the short form, as most have; where they end.
+        Whatever else comes, and what is not as it should be, is left to the long way."""
+        if not encoding.explicit or depth > _DEPTH_LIMIT:
+            return position
+        data, unpack, short_vr, new = self._data, encoding.tag_vr.unpack_from, _SHORT_VRS.get, tuple.__new__
+        before = len(elements)
+        while position + 8 <= end:
+            group, number, code, length = unpack(data, position)
+            vr, value = short_vr(code), position + 8
+            stop = value + length
+            if not vr or group == 0xFFFE or stop > end or length > TEXT_LIMIT:
+                break
+            elements.append(new(Element, (group << 16 | number, vr, position, value, stop, None, False)))
+            position = stop
+        self._count(len(elements) - before)
+        return position
+
+    def _count(self, number: int = 1) -> None:
+        self._left -= number
         if self._left < 0:
             raise unreadable()
 

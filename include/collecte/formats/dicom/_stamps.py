@@ -1,6 +1,7 @@
 """What an output says of itself: who it is about now, how it was de-identified, and its file meta information."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from types import MappingProxyType
 
 from collecte.challenge import DicomOption
@@ -75,14 +76,20 @@ _IMPLEMENTATION_NAME = b"COLLECTE"
 
 def file_meta(sop_class: str, instance: str, transfer_syntax: str) -> bytes:
     """Preamble of zeros, prefix, and a file meta information of standard elements alone (PS3.10, 7.1)."""
-    values = (
-        (0x00020001, "OB", b"\0\1"),
-        (0x00020002, "UI", sop_class.encode("ascii")),
-        (0x00020003, "UI", instance.encode("ascii")),
+    before, after = _around_instance(sop_class, transfer_syntax)
+    group = before + write_element(0x00020003, "UI", instance.encode("ascii"), EXPLICIT_LITTLE) + after
+    length = write_element(0x00020000, "UL", len(group).to_bytes(4, "little"), EXPLICIT_LITTLE)
+    return b"\0" * 128 + b"DICM" + length + group
+
+
+@lru_cache(maxsize=64)
+def _around_instance(sop_class: str, transfer_syntax: str) -> tuple[bytes, bytes]:
+    """The elements before and behind the one in which the files of a series differ."""
+    before = ((0x00020001, "OB", b"\0\1"), (0x00020002, "UI", sop_class.encode("ascii")))
+    after = (
         (0x00020010, "UI", transfer_syntax.encode("ascii")),
         (0x00020012, "UI", _IMPLEMENTATION_UID),
         (0x00020013, "SH", _IMPLEMENTATION_NAME),
     )
-    group = b"".join(write_element(tag, vr, value, EXPLICIT_LITTLE) for tag, vr, value in values)
-    length = write_element(0x00020000, "UL", len(group).to_bytes(4, "little"), EXPLICIT_LITTLE)
-    return b"\0" * 128 + b"DICM" + length + group
+    written = [[write_element(tag, vr, value, EXPLICIT_LITTLE) for tag, vr, value in part] for part in (before, after)]
+    return b"".join(written[0]), b"".join(written[1])
