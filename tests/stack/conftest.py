@@ -1,7 +1,8 @@
 """One whole stack for the tests of this folder: a real Airflow over real servers, logging at DEBUG.
 
 Every test file here belongs to the xdist group ``stack`` (``pytestmark``), so that one process runs them all and one
-stack serves them. A test leaves it running, and undoes what it changed; what only it needs, it starts for itself.
+stack serves them, and ends after the last of them. A test leaves it running, and undoes what it changed; what only it
+needs, it starts for itself.
 """
 
 import re
@@ -54,7 +55,7 @@ def load() -> Callable[[Path], Stack]:
     return load_stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def challenges(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demonstration; beside it a challenge file that is broken, and those of tests that disturb."""
     folder = tmp_path_factory.mktemp("challenges")
@@ -69,7 +70,7 @@ def challenges(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory, challenges: Path) -> Iterator[Stack]:
     """The stack; whatever happens, ended."""
     state = tmp_path_factory.mktemp("stack") / "state"
@@ -83,7 +84,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, challenges: Path) -> Itera
         run_demo("down", state)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def worlds(running: Stack) -> Iterator[Mapping[str, World]]:
     """The challenges of tests that disturb, by their ids; each behind relays of its own."""
     with ExitStack() as ended, pytest.MonkeyPatch.context() as environment:
@@ -92,6 +93,11 @@ def worlds(running: Stack) -> Iterator[Mapping[str, World]]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is decided stays decided, and all that the stack wrote is searched for identifiers: these two come last."""
+    """What is decided stays decided, and all that the stack wrote is searched for identifiers: of this folder's tests,
+    these two come last."""
     last = ("test_decisions.py", "test_no_leak.py")
-    items.sort(key=lambda item: last.index(item.path.name) if item.path.name in last else -1)
+    places = [place for place, item in enumerate(items) if item.path.parent == Path(__file__).parent]
+    ours = [items[place] for place in places]
+    ours.sort(key=lambda item: last.index(item.path.name) if item.path.name in last else -1)
+    for place, item in zip(places, ours, strict=True):
+        items[place] = item
