@@ -1,18 +1,15 @@
 """A whole challenge without Airflow: three drops on real servers, a catalogue, zones, the HDH bucket."""
 
-import asyncio
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from threading import Thread
-from typing import Any, TypeVar
 
 import pytest
 
@@ -25,8 +22,8 @@ from collecte.steps.challenge_site import ChallengeSite, open_challenge
 from collecte.transport import Endpoint, load_endpoint
 from demo import servers
 from demo.servers import S3Server
+from tests.journey import drop_servers
 
-Result = TypeVar("Result")
 CENTRES = ("arvel", "belcombe", "corvane")
 
 
@@ -77,41 +74,35 @@ class World:
 
 @dataclass(frozen=True)
 class Drops:
-    """SFTP servers in a thread of the tests' own process: to start one takes no time."""
+    """Starts SFTP servers, in a process that serves them all."""
 
-    loop: asyncio.AbstractEventLoop
+    process: "subprocess.Popen[str]"
 
-    @contextmanager
-    def serve(self, root: Path, user: str) -> Iterator[Mapping[str, object]]:
+    def serve(self, root: Path, user: str) -> Mapping[str, object]:
         """A server over a folder, as a connection."""
         host_key = root.with_name(f"{root.name}.host_key")
         public = servers.make_key(host_key)
-        server = self._now(servers.listen_for_sftp(root, 0, host_key, user=user, password="drop"))
-        try:
-            yield {
-                "conn_type": "sftp",
-                "host": servers.HOST,
-                "port": server.get_port(),
-                "login": user,
-                "password": "drop",
-                "extra": {"host_key": public},
-            }
-        finally:
-            self.loop.call_soon_threadsafe(server.close)
-
-    def _now(self, work: Coroutine[Any, Any, Result]) -> Result:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result()
+        orders, ports = self.process.stdin, self.process.stdout
+        if orders is None or ports is None:
+            raise RuntimeError("It was started without pipes.")
+        print(json.dumps({"root": str(root), "host_key": str(host_key), "user": user}), file=orders, flush=True)
+        return {
+            "conn_type": "sftp",
+            "host": servers.HOST,
+            "port": int(ports.readline()),
+            "login": user,
+            "password": drop_servers.PASSWORD,
+            "extra": {"host_key": public},
+        }
 
 
 @pytest.fixture(scope="session")
 def drops() -> Iterator[Drops]:
-    loop = asyncio.new_event_loop()
-    thread = Thread(target=loop.run_forever)
-    thread.start()
-    yield Drops(loop)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    command = [sys.executable, "-m", drop_servers.__name__]
+    with subprocess.Popen(
+        command, cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield Drops(process)
 
 
 @pytest.fixture(scope="session")
@@ -168,7 +159,7 @@ def make_installation(
 
     def sftp(name: str, shows: str = "depot") -> Mapping[str, object]:
         (root := folder / "sftp" / name / shows).mkdir(parents=True)
-        return running.enter_context(drops.serve(root.parent, name))
+        return drops.serve(root.parent, name)
 
     connections = {
         "demo_open_s3": _aws(s3),
