@@ -63,11 +63,17 @@ def _some_image(folder: Path, chance: random.Random) -> Path:
 _TAMPERINGS = (_one_byte, _a_moved_file, _one_label_added)
 
 
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    small, folder = some(7), tmp_path_factory.mktemp("frozen") / "v1"
+    freeze(small, assign(small)[0], folder)
+    return folder
+
+
 @pytest.fixture
-def release(tmp_path: Path) -> Path:
-    small = some(7)
-    freeze(small, assign(small)[0], tmp_path / "v1")
-    return tmp_path / "v1"
+def release(frozen: Path, tmp_path: Path) -> Path:
+    """A release of the test's own, to do something to."""
+    return shutil.copytree(frozen, tmp_path / "v1")
 
 
 def test_without_its_key_a_release_proves_that_it_is_whole_and_not_where_it_comes_from(
