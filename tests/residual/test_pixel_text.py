@@ -178,6 +178,16 @@ def test_text_across_the_tiles_of_a_large_image(tmp_path: Path) -> None:
     assert_found(dicom_image(tmp_path / "i.dcm", pixels), drawn, pixels.shape)
 
 
+def test_text_in_an_image_that_is_looked_at_much_smaller(tmp_path: Path) -> None:
+    """Flat but for its middle, so that one tile is looked at. What is known is painted over in its own place."""
+    ground = flat(60, (5301, 5203))
+    ground[2600:2900, 2000:3600] = noise(60, 10, shape=(300, 1600))
+    pixels, drawn = with_pillow(ground, NAMES[0], (2400, 2700), 255, 70)
+    path = dicom_image(tmp_path / "i.dcm", pixels)
+    assert_found(path, drawn, pixels.shape)
+    assert look_at_pixels(path, known=look_at_pixels(path)) == {}
+
+
 # --- frames
 
 
