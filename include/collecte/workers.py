@@ -20,8 +20,6 @@ Result = TypeVar("Result")
 #: Items that travel to a process together, and pieces of work for each process that are under way or wait to be taken
 #: at any time. A slow consumer holds the processes up; nothing piles up before it.
 _TOGETHER, _AHEAD = 16, 3
-#: Modules that work on files, and the libraries with them.
-_LOADED = ["collecte.steps.deidentify", "collecte.formats.registry", "collecte.residual"]
 
 
 @dataclass(frozen=True)
@@ -64,16 +62,13 @@ def _pool(processes: int, function: Callable[[Any], Any]) -> Iterator[ProcessPoo
     """Processes that know the function. They are ended at once where the work is given up, and never hear Ctrl-C
     themselves: it goes to every process of a terminal, and each would print where it was.
 
-    Not forked from this process: a fork copies the locks of threads that libraries have started. Forked from one that
-    runs none, and has loaded once what each of them would load for seconds. The function, and with it the identifiers
-    of a whole folder, travels once to each process, not with every piece of work.
+    Spawned, not forked: a fork copies the locks of threads that libraries have started. The function, and with it the
+    identifiers of a whole folder, travels once to each process, not with every piece of work.
     """
     before = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_LOADED)
     pool = ProcessPoolExecutor(
         processes,
-        mp_context=context,
+        mp_context=multiprocessing.get_context("spawn"),
         initializer=_take,
         initargs=(function,),
     )
