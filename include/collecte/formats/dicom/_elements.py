@@ -370,7 +370,7 @@ class _Nested:
             group, number, code, length = unpack(data, position)
             vr, value = short_vr(code), position + 8
             stop = value + length
-            if not vr or group == 0xFFFE or stop > end or length > TEXT_LIMIT:
+            if not vr or group == 0xFFFE or stop > end:
                 break
             elements.append(new(Element, (group << 16 | number, vr, position, value, stop, None, False)))
             position = stop
