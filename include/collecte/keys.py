@@ -6,7 +6,6 @@ rotated: each sealed value carries the id of its key. The *signing* key is Ed255
 """
 
 import base64
-import hashlib
 import hmac
 import json
 import os
@@ -198,7 +197,7 @@ def _write_private(path: Path, text: str) -> None:
 def keyed_digest(key: bytes, purpose: str, *parts: str) -> bytes:
     """HMAC-SHA-256 over length-prefixed parts, so that no two lists of parts can give one input."""
     message = b"".join(len(raw).to_bytes(8, "big") + raw for raw in map(_to_bytes, (purpose, *parts)))
-    return hmac.new(key, message, hashlib.sha256).digest()
+    return hmac.digest(key, message, "sha256")
 
 
 def _to_bytes(text: str) -> bytes:

@@ -279,7 +279,7 @@ def test_a_header_of_too_many_elements_is_refused(
 ) -> None:
     """With lower limits, as the real ones take a minute: ``benchmarks.fuzz`` has those."""
     monkeypatch.setattr(_elements, "_NESTED_LIMIT", 1 << 12)
-    monkeypatch.setattr(_elements, "_TOP_LIMIT", 1 << 12)
+    monkeypatch.setattr(_elements, "TOP_LIMIT", 1 << 12)
     tiny, count = element(0x00081155, "UI", b""), 1 << 12
     items = (ITEM + bytes(4)) * (count + 1)
     for inner in (item(tiny * count), items, OPEN_ITEM + tiny * count + END_OF_ITEM, item(tiny * (count // 2)) * 2):

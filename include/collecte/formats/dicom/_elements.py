@@ -4,7 +4,7 @@ Encoding rules: PS3.5, clause 7. Whatever breaks them is refused; a few habits o
 :func:`_head`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
@@ -27,12 +27,14 @@ _DEPTH_LIMIT = 32
 #: Elements of a data set's outermost level; and elements and items within one of its sequences, or all those of unknown
 #: length: the functional groups of 50,000 frames. Each takes a quarter of a kilobyte of memory, and may take eight
 #: bytes of a file.
-_TOP_LIMIT, _NESTED_LIMIT = 1 << 16, 1 << 22
+TOP_LIMIT, _NESTED_LIMIT = 1 << 16, 1 << 22
 #: Bytes of a value of the VRs that hold a name, a code, a date or a paragraph (64 KiB, PS3.5, 6.2), and of a UID.
 TEXT_LIMIT = 1 << 20
 _TEXT_VRS = frozenset(("AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UI"))
 #: Layouts that are remembered, and elements of the longest.
 _LAYOUTS_LIMIT, _LAYOUT_ELEMENTS = 64, 4096
+#: Elements that are read in one go, and the groups of those: before the pixels, and within items.
+_SHORTS, _TOP_GROUPS, _ITEM_GROUPS = 4096, range(0x0008, 0x7FE0), range(0xFFFE)
 
 _SHORT_VRS = {
     vr.encode("ascii"): vr
@@ -41,6 +43,7 @@ _SHORT_VRS = {
         *("LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"),
     )
 }
+_SHORT_CODES = {vr: code for code, vr in _SHORT_VRS.items()}
 _BULK_VRS = ("OB", "OW", "OD", "OF", "OL", "OV")
 
 
@@ -171,49 +174,58 @@ def read_each(data: bytes, position: int, encoding: Encoding) -> tuple[Header, b
         Short: the data end before the header does.
         Refusal: they are no DICOM.
     """
-    end, last_head = len(data), len(data) - 8
-    found: dict[int, Element] = {}
-    last, ascending, known = -1, True, True
-    # Most elements of most files have an explicit VR of the short form: theirs is the straight way.
-    short_vr = _SHORT_VRS.get if encoding.explicit else _no_vr
-    sequences, new, unpack = _sequences(encoding), tuple.__new__, encoding.tag_vr.unpack_from
-    nested = _Nested(data)
-    while position < end:
-        group, number, code, length = unpack(data, position) if position <= last_head else (0, 0, b"", 0)
-        if 0x0008 <= group < 0x7FE0 and (vr := short_vr(code)):
-            tag = group << 16 | number
-            value = position + 8
+    end = len(data)
+    found: list[Element] = []
+    known, sequences, nested = True, _sequences(encoding), _Nested(data)
+    while (position := read_short(data, position, end, encoding, _TOP_GROUPS, found)) < end:
+        if len(found) > TOP_LIMIT:
+            raise unreadable()
+        head = tag, vr, value, length = _head(data, position, end, encoding)
+        if tag >= FLOAT_PIXELS:
+            pixels = Element(tag, vr, position, value, value, None, length == UNDEFINED) if tag in _PIXELS else None
+            elements, ascending = _in_order(found)
+            return Header(elements, pixels, length), ascending and known
+        if tag < 0x00080000 and (tag >> 16 not in _EARLY_GROUPS or (found and tag <= found[-1].tag)):
+            raise unreadable()
+        if length != UNDEFINED and sequences(tag, vr):
             if (stop := value + length) > end:
                 raise Short
-            element = new(Element, (tag, vr, position, value, stop, None, False))
+            found.append(Element(tag, vr, position, value, stop, UNREAD))
         else:
-            head = tag, vr, value, length = _head(data, position, end, encoding)
-            if tag >= FLOAT_PIXELS:
-                pixels = Element(tag, vr, position, value, value, None, length == UNDEFINED) if tag in _PIXELS else None
-                ordered = found if ascending else dict(sorted(found.items()))
-                return Header(ordered, pixels, length), ascending and known
-            if tag < 0x00080000 and (tag <= last or tag >> 16 not in _EARLY_GROUPS):
-                raise unreadable()
-            if length != UNDEFINED and sequences(tag, vr):
-                if (stop := value + length) > end:
-                    raise Short
-                element = Element(tag, vr, position, value, stop, UNREAD)
-            else:
-                element = nested.one(position, end, encoding, 0, head)
-                stop = element.end
-                known = known and length != UNDEFINED
-        found[tag] = element
-        if len(found) > _TOP_LIMIT:
-            raise unreadable()
+            found.append(nested.one(position, end, encoding, 0, head))
+            known = known and length != UNDEFINED
+        position = found[-1].end
+    return Header(_in_order(found)[0], None, 0), False
+
+
+def _in_order(found: Sequence[Element]) -> tuple[dict[int, Element], bool]:
+    """The elements by tag, in ascending order; and whether that is the order in which they were found, each once."""
+    elements = {element.tag: element for element in found}
+    tags = sorted(elements)
+    if len(tags) == len(found) and tags == list(elements):
+        return elements, True
+    return {tag: elements[tag] for tag in tags}, False
+
+
+def read_short(data: bytes, position: int, end: int, encoding: Encoding, groups: range, found: list[Element]) -> int:
+    """Add the elements that come next and have an explicit VR of the short form, as most have, to ``found``; where they
+    end. Whatever else comes, what is of another group, and what is not all there, is left to the long way; so are those
+    beyond :data:`_SHORTS`, for whoever counts.
+    """
+    if not encoding.explicit:
+        return position
+    unpack, short_vr, new = encoding.tag_vr.unpack_from, _SHORT_VRS.get, tuple.__new__
+    for _ in range(_SHORTS):
+        if position + 8 > end:
+            break
+        group, number, code, length = unpack(data, position)
+        vr, value = short_vr(code), position + 8
+        stop = value + length
+        if not vr or group not in groups or stop > end:
+            break
+        found.append(new(Element, (group << 16 | number, vr, position, value, stop, None, False)))
         position = stop
-        if tag <= last:
-            ascending = False
-        last = tag
-    return Header(found if ascending else dict(sorted(found.items())), None, 0), False
-
-
-def _no_vr(code: bytes) -> str | None:
-    return None
+    return position
 
 
 def _sequences(encoding: Encoding) -> Callable[[int, str], bool]:
@@ -360,20 +372,10 @@ class _Nested:
         return tuple(elements)
 
     def _short(self, elements: list[Element], position: int, end: int, encoding: Encoding, depth: int) -> int:
-        """Take the elements that come next and have an explicit VR of the short form, as most have; where they end.
-        Whatever else comes, and what is not as it should be, is left to the long way."""
-        if not encoding.explicit or depth > _DEPTH_LIMIT:
+        if depth > _DEPTH_LIMIT:  # to be refused by the long way
             return position
-        data, unpack, short_vr, new = self._data, encoding.tag_vr.unpack_from, _SHORT_VRS.get, tuple.__new__
         before = len(elements)
-        while position + 8 <= end:
-            group, number, code, length = unpack(data, position)
-            vr, value = short_vr(code), position + 8
-            stop = value + length
-            if not vr or group == 0xFFFE or stop > end:
-                break
-            elements.append(new(Element, (group << 16 | number, vr, position, value, stop, None, False)))
-            position = stop
+        position = read_short(self._data, position, end, encoding, _ITEM_GROUPS, elements)
         self._count(len(elements) - before)
         return position
 
@@ -405,14 +407,12 @@ def write_element(tag: int, vr: str, value: bytes, encoding: Encoding) -> bytes:
     """One element, its value padded to even length (PS3.5, 6.2)."""
     if len(value) & 1:
         value += b"\0" if vr in ("UI", "OB", "UN") else b" "
-    group, number = tag >> 16, tag & 0xFFFF
+    group, number, code = tag >> 16, tag & 0xFFFF, _SHORT_CODES.get(vr)
     if not encoding.explicit:
         return encoding.tag_length.pack(group, number, len(value)) + value
-    code = vr.encode("ascii")
-    if code in _SHORT_VRS:
-        if len(value) <= 0xFFFF:
-            return encoding.tag_vr.pack(group, number, code, len(value)) + value
-        code = b"UN"
+    if code and len(value) <= 0xFFFF:
+        return encoding.tag_vr.pack(group, number, code, len(value)) + value
+    code = b"UN" if code else vr.encode("ascii")
     return encoding.tag_vr.pack(group, number, code, 0) + encoding.length.pack(len(value)) + value
 
 

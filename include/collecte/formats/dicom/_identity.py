@@ -85,7 +85,7 @@ def identity(dicom: Dicom, context: Context) -> Identity:
         OSError: the file cannot be read again, where nothing but its bytes tells it from others.
     """
     who = (dicom.raw(tag) for tag in (PATIENT_ID, ISSUER_OF_PATIENT_ID, SPECIFIC_CHARACTER_SET))
-    subject = context.pseudonyms.subject(_patient(*who))
+    subject = _subject(context.pseudonyms, *who)
     instance = dicom.word(SOP_INSTANCE_UID) or _instance(dicom, subject)
     study = dicom.word(STUDY_UID) or _study(dicom, subject, instance)
     series = dicom.word(SERIES_UID) or _series(dicom, study, instance)
@@ -106,9 +106,9 @@ def identity(dicom: Dicom, context: Context) -> Identity:
 
 
 @lru_cache(maxsize=64)  # the files of a patient come one after the other
-def _patient(number: bytes, issuer: bytes, charset: bytes) -> PatientRef:
+def _subject(pseudonyms: Pseudonymiser, number: bytes, issuer: bytes, charset: bytes) -> str | None:
     declared = charsets(charset)
-    return PatientRef(_declared(number, declared), _declared(issuer, declared) or None)
+    return pseudonyms.subject(PatientRef(_declared(number, declared), _declared(issuer, declared) or None))
 
 
 def _declared(raw: bytes, declared: tuple[str, ...]) -> str:

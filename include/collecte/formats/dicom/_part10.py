@@ -11,6 +11,7 @@ from collecte.formats.dicom._elements import (
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
+    TOP_LIMIT,
     Element,
     Encoding,
     Header,
@@ -18,6 +19,7 @@ from collecte.formats.dicom._elements import (
     items_of,
     read_element,
     read_header,
+    read_short,
 )
 from collecte.formats.dicom._source import Short, Source, Whole, inflated, opened
 from collecte.formats.dicom._tables import transfer_syntaxes
@@ -29,7 +31,7 @@ _OF_ENCODING = {
     IMPLICIT_LITTLE: "1.2.840.10008.1.2",
     EXPLICIT_BIG: "1.2.840.10008.1.2.2",
 }
-_META_TRANSFER_SYNTAX = 0x00020010
+_META_GROUP, _META_TRANSFER_SYNTAX = range(2, 3), 0x00020010
 #: MediaStorageSOPClassUID and MediaStorageSOPInstanceUID, and what the data set calls them (PS3.10, 7.1).
 _META_UIDS = {0x00020002: 0x00080016, 0x00020003: 0x00080018, _META_TRANSFER_SYNTAX: _META_TRANSFER_SYNTAX}
 _UID = re.compile(r"\d+(?:\.\d+){3,}")
@@ -149,22 +151,26 @@ def _start(head: bytes) -> int:
 def _meta(source: Source, position: int) -> tuple[dict[int, str], int]:
     """The UIDs of SOP class, instance and transfer syntax, and where the data set begins. The group's own length is not
     trusted: some devices leave it out, others count wrongly."""
-    uids = dict[int, str]()
-    while _at_hand(source, position)[:2] == b"\x02\x00":
+    found: list[Element] = []
+    while True:
+        position = read_short(source.head, position, len(source.head), EXPLICIT_LITTLE, _META_GROUP, found)
+        if _at_hand(source, position)[:2] != b"\x02\x00":
+            break
+        if len(found) > TOP_LIMIT:
+            raise unreadable()
         encoding = EXPLICIT_LITTLE if source.head[position + 4 : position + 6].isalpha() else IMPLICIT_LITTLE
         try:
-            element = read_element(source.head, position, encoding)
+            found.append(read_element(source.head, position, encoding))
         except Short:
             if source.complete:
                 raise Refusal("DICOM-TRUNCATED") from None
             source.grow()
-            continue
-        if element.tag in _META_UIDS:
-            uids[_META_UIDS[element.tag]] = source.head[element.value : element.end].strip(b"\0 ").decode("latin-1")
-        position = element.end
+        else:
+            position = found[-1].end
     if position >= len(source.head):
         raise Refusal("DICOM-TRUNCATED")
-    return uids, position
+    values = {_META_UIDS[e.tag]: source.head[e.value : e.end] for e in found if e.tag in _META_UIDS}
+    return {tag: value.strip(b"\0 ").decode("latin-1") for tag, value in values.items()}, position
 
 
 def _at_hand(source: Source, position: int) -> bytes:

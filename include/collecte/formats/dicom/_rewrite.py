@@ -55,7 +55,13 @@ class Done(NamedTuple):
     tally: tuple[tuple[str, int], ...]
 
 
-_GONE = Done(None, ((Action.REMOVE.value, 1),))
+_TALLIES = {action: ((action.value, 1),) for action in Action}
+_GONE = Done(None, _TALLIES[Action.REMOVE])
+#: What is counted where a value was changed.
+_CHANGED = {action: (("replaced", 1),) for action in Action} | {
+    Action.SHIFT: (("shifted", 1),),
+    Action.CLEAN: (("kept", 1),),
+}
 #: A tag of which no dictionary says how many values it has.
 _ANY_PRIVATE = 0x00091000
 _PRIVATE_SEQUENCE = Decision(Action.ITEMS, "E.3.10", "SQ", frozenset(("SQ", "")), None, Action.REMOVE, b"")
@@ -163,44 +169,37 @@ def rewrite(passage: Passage, elements: Iterable[Element], place: int, encoding:
 
 def apply(passage: Passage, element: Element, decision: Decision, encoding: Encoding) -> Done:
     """What becomes of one public element."""
-    inner = Passage(passage.plan, passage.data, within=passage.within)
-    written = _applied(inner, element, decision, encoding)
-    return Done(written, tuple(inner.counts.items()))
-
-
-def _applied(passage: Passage, element: Element, decision: Decision, encoding: Encoding) -> bytes | None:
     action = decision.action
     if element.end - element.value > TEXT_LIMIT and decision.vr not in _LONG_VRS:
-        return _fallback(passage, element.tag, decision, decision.otherwise)
+        return _fallback(passage.plan, element.tag, decision, decision.otherwise)
     if action is Action.KEEP:
         return _kept(passage, element, decision, encoding)
     if action is Action.ITEMS:
         return _sequence(passage, element, decision, encoding)
     if action is Action.REMOVE:
-        return _fallback(passage, element.tag, decision, action)
+        return _GONE
     if element.items is not None or element.fragments:
-        return _fallback(passage, element.tag, decision, action if action in _FIXED else decision.otherwise)
+        return _fallback(passage.plan, element.tag, decision, action if action in _FIXED else decision.otherwise)
     return _replaced(passage, element, decision)
 
 
 _FIXED = (Action.EMPTY, Action.DUMMY)
 
 
-def _kept(passage: Passage, element: Element, decision: Decision, encoding: Encoding) -> bytes | None:
+def _kept(passage: Passage, element: Element, decision: Decision, encoding: Encoding) -> Done:
     """The element as it stands, if its value is what its attribute can hold; text in the output's character set."""
-    out, raw = passage.plan.encoding, passage.value(element)
+    plan, out, raw = passage.plan, passage.plan.encoding, passage.value(element)
     if element.items is not None or element.fragments or (decision.check and not decision.check(raw)):
-        return _fallback(passage, element.tag, decision, decision.otherwise)
+        return _fallback(plan, element.tag, decision, decision.otherwise)
     fits = element.vr in decision.vrs
     if not fits and not _may_be_meant(element.vr, decision.vr, out):
-        return _fallback(passage, element.tag, decision, decision.otherwise)
-    passage.counts[Action.KEEP.value] += 1
+        return _fallback(plan, element.tag, decision, decision.otherwise)
     vr = element.vr if element.vr and fits else decision.vr
     if decision.vr in TEXT_VRS and not (raw.isascii() and b"\x1b" not in raw):
-        return write_element(element.tag, vr, _encoded(passage.plan, raw, is_name=vr == "PN"), out)
-    if fits and encoding is out and not len(raw) & 1:
-        return passage.data[element.start : element.end]
-    return write_element(element.tag, vr, raw, out)
+        raw = _encoded(plan, raw, is_name=vr == "PN")
+    elif fits and encoding is out and not len(raw) & 1:
+        return Done(passage.data[element.start : element.end], _TALLIES[Action.KEEP])
+    return Done(write_element(element.tag, vr, raw, out), _TALLIES[Action.KEEP])
 
 
 def _encoded(plan: Plan, raw: bytes, *, is_name: bool) -> bytes:
@@ -224,7 +223,7 @@ def _may_be_meant(given: str, wanted: str, encoding: Encoding) -> bool:
     return given not in BINARY_SIZES
 
 
-def _replaced(passage: Passage, element: Element, decision: Decision) -> bytes | None:
+def _replaced(passage: Passage, element: Element, decision: Decision) -> Done:
     """An element whose value is changed."""
     plan, raw = passage.plan, passage.value(element)
     match decision.action:
@@ -244,14 +243,10 @@ def _replaced(passage: Passage, element: Element, decision: Decision) -> bytes |
             value = (decision.value or "").encode("utf-8" if plan.declared else "ascii", "replace")
             value = value if decision.check is None or decision.check(value) else None
         case _:
-            return _fallback(passage, element.tag, decision, decision.action)
+            return _fallback(plan, element.tag, decision, decision.action)
     if value is None:
-        return _fallback(passage, element.tag, decision, decision.otherwise)
-    passage.counts[_COUNTED.get(decision.action, "replaced")] += 1
-    return write_element(element.tag, decision.vr, value, plan.encoding)
-
-
-_COUNTED = {Action.SHIFT: "shifted", Action.CLEAN: "kept"}
+        return _fallback(plan, element.tag, decision, decision.otherwise)
+    return Done(write_element(element.tag, decision.vr, value, plan.encoding), _CHANGED[decision.action])
 
 
 def _words(plan: Plan, raw: bytes, vr: str) -> bytes | None:
@@ -282,19 +277,16 @@ def _reference(plan: Plan, tag: int, raw: bytes) -> bytes:
     return plan.pseudonyms.reference(purpose, text).encode("ascii") if text else b""
 
 
-def _fallback(passage: Passage, tag: int, decision: Decision, action: Action) -> bytes | None:
+def _fallback(plan: Plan, tag: int, decision: Decision, action: Action) -> Done:
     """An element without its value: absent, empty, or with a dummy."""
-    encoding = passage.plan.encoding
-    passage.counts[action.value] += 1
     if action is Action.REMOVE:
-        return None
-    if decision.vr == "SQ":
-        content = write_item(_dummy_item(tag, encoding), encoding) if action is Action.DUMMY else b""
-        return write_element(tag, "SQ", content, encoding)
-    if action is Action.EMPTY:
-        return write_element(tag, decision.vr, b"", encoding)
-    value = passage.plan.pseudonyms.uid("").encode("ascii") if decision.vr == "UI" else decision.dummy
-    return write_element(tag, decision.vr, value, encoding)
+        return _GONE
+    vr, value = decision.vr, b""
+    if action is not Action.EMPTY:
+        value = plan.pseudonyms.uid("").encode("ascii") if vr == "UI" else decision.dummy
+    if vr == "SQ":
+        value = write_item(_dummy_item(tag, plan.encoding), plan.encoding) if action is Action.DUMMY else b""
+    return Done(write_element(tag, vr, value, plan.encoding), _TALLIES[action])
 
 
 def _dummy_item(tag: int, encoding: Encoding) -> bytes:
@@ -323,17 +315,22 @@ def _replaced_uid(pseudonyms: Pseudonymiser, raw: bytes) -> bytes:
     return pseudonyms.uid(uid).encode("ascii")
 
 
-def _sequence(passage: Passage, element: Element, decision: Decision, encoding: Encoding) -> bytes | None:
-    """A sequence with its items cleaned; items that hold a code of nobody else's use are left out."""
-    out = passage.plan.encoding
+def _sequence(passage: Passage, element: Element, decision: Decision, encoding: Encoding) -> Done:
+    """A sequence with its items cleaned; items that hold a code of nobody else's use are left out. Of one that cannot
+    stay, what was done within it counts too.
+    """
+    plan, out = passage.plan, passage.plan.encoding
     items = items_of(passage.data, element, encoding)
     if items is None or (not out.little and any(item.encoding is not out for item in items)):
-        return _fallback(passage, element.tag, decision, decision.otherwise)
-    contents = [rewritten_item(passage, item, element.tag) for item in items]
+        return _fallback(plan, element.tag, decision, decision.otherwise)
+    inner = Passage(plan, passage.data, within=passage.within)
+    contents = [rewritten_item(inner, item, element.tag) for item in items]
     left = [write_item(content, out) for content in contents if content is not None]
+    done = Done(write_element(element.tag, "SQ", b"".join(left), out), ())
     if items and not left:
-        return _fallback(passage, element.tag, decision, decision.otherwise)
-    return write_element(element.tag, "SQ", b"".join(left), out)
+        done = _fallback(plan, element.tag, decision, decision.otherwise)
+        inner.count([done])
+    return Done(done.written, tuple(inner.counts.items()))
 
 
 def rewritten_item(passage: Passage, item: Item, place: int) -> bytes | None:
@@ -404,11 +401,12 @@ def _private_sequence(passage: Passage, element: Element, encoding: Encoding) ->
     if passage.within or (element.vr == "UN" and not passage.plan.encoding.little):
         return None
     unread = element if element.items is not None else element._replace(items=UNREAD)
-    inner = Passage(passage.plan, passage.data, passage.counts, within=True)
     try:
-        return _sequence(inner, unread, _PRIVATE_SEQUENCE, encoding)
+        done = _sequence(Passage(passage.plan, passage.data, within=True), unread, _PRIVATE_SEQUENCE, encoding)
     except Refusal:
         return None
+    passage.count([done])
+    return done.written
 
 
 def _private_value(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes | None:

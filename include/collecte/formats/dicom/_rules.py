@@ -76,7 +76,7 @@ class Decision:
     rule: str
     vr: str
     vrs: frozenset[str]
-    check: Callable[[bytes], bool] | None
+    check: Callable[[bytes], object] | None
     otherwise: Action
     dummy: bytes
     value: str | None = None

@@ -37,7 +37,7 @@ _ICC_PROFILE = 0x00282000
 
 #: Twelve letters or eight digits in a row, as no vector of numbers has them by chance; tables of colours do.
 _WRITTEN = re.compile(rb"[A-Za-z][A-Za-z^ ]{11,}|[0-9]{8,}")
-_FEWEST_SIGNS = 4
+_FEWEST_SIGNS, _SHORTEST = 4, 8
 #: A whole value of what texts are made of. At most one @: it ends every double from 2 to 131,071, little endian.
 _ACCENTS = "àáâãäåæçèéêëíîïñóôöøùúûüßÀÂÄÇÈÉÊÖÜ"
 _TEXT = re.compile(rb"(?=[^@]*@?[^@]*\Z)[A-Za-z0-9 '()+,\-./:;@^_%s]{10,}" % _ACCENTS.encode("latin-1"))
@@ -64,11 +64,10 @@ def dummy(vr: str) -> bytes:
 
 
 @cache
-def checker(vr: str, tag: int) -> Callable[[bytes], bool] | None:
-    """Whether a value of this attribute has the form of its VR; None where any bytes have."""
+def checker(vr: str, tag: int) -> Callable[[bytes], object] | None:
+    """What is true of a value of this attribute that has the form of its VR; None where any bytes have."""
     if vr in _STRINGS:
-        fullmatch = _STRINGS[vr].fullmatch
-        return lambda raw: fullmatch(raw) is not None
+        return _STRINGS[vr].fullmatch
     if tag == _ICC_PROFILE:
         return lambda raw: raw[36:40] == b"acsp"  # the signature of ISO 15076-1, 7.2.9
     if vr in BINARY_SIZES:
@@ -79,7 +78,7 @@ def checker(vr: str, tag: int) -> Callable[[bytes], bool] | None:
     return (lambda raw: not _is_written(raw)) if vr in ("OF", "OD", "OL") else None
 
 
-def _binary(size: int, most: int | None) -> Callable[[bytes], bool]:
+def _binary(size: int, most: int | None) -> Callable[[bytes], object]:
     if most is None:
         return lambda raw: len(raw) % size == 0 and not _is_written(raw)
     return lambda raw: len(raw) % size == 0 and len(raw) <= most * size and not _is_written(raw)
@@ -87,6 +86,8 @@ def _binary(size: int, most: int | None) -> Callable[[bytes], bool]:
 
 def _is_written(raw: bytes) -> bool:
     """Whether text hides in numbers."""
+    if len(raw) < _SHORTEST:
+        return False
     if any(len(set(match[0])) >= _FEWEST_SIGNS for match in _WRITTEN.finditer(raw)):
         return True
     text = raw.rstrip(b"\0 ")

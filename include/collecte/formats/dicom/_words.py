@@ -27,8 +27,10 @@ def cleaned(text: str) -> str:
     """The text with its known words, empty where none is left: letters in runs of three and more stand in the list,
     digits number no one.
     """
-    text, given = _CHAINS.sub(_chain, text), text
-    text = _RUNS.sub(lambda run: "" if sum(map(str.isdigit, run[0])) > _DIGITS else run[0], text)
+    given = text
+    if sum(map(str.isdigit, text)) > _DIGITS:
+        text = _CHAINS.sub(_chain, text)
+        text = _RUNS.sub(lambda run: "" if sum(map(str.isdigit, run[0])) > _DIGITS else run[0], text)
     kept = "".join(token for token in _TOKENS.findall(text) if _stays(token))
     if kept == given and any(map(str.isalnum, kept)):
         return kept.strip()
@@ -60,6 +62,8 @@ def is_term(code: str) -> bool:
 
 def folded(word: str) -> str:
     """Lower case, without accents."""
+    if word.isascii():
+        return word.lower()
     plain = unicodedata.normalize("NFKD", word.casefold())
     return "".join(c for c in plain if not unicodedata.combining(c))
 

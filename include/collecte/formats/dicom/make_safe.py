@@ -44,23 +44,31 @@ def make_safe(source: Path, target: Path, name: str, context: Context) -> Safe:
         Bug: the file is not the one that ``name`` was made for, or the challenge does not collect DICOM.
         OSError: a file cannot be read or written.
     """
-    part = target.with_name(f"{target.name}.part")
+    part = Path(f"{target}.part")
     try:
-        with opened_dicom(source, hashed=True) as dicom:
-            who = identity(dicom, context)
-            if found := refusals(dicom, who, rules_of(context)):
-                return Safe(sha256="", size=0, findings=found)
-            if name != who.name:
-                dicom.read_all()  # a file that cannot be read to its end has no name
-                raise Bug("A DICOM file is not the one that its output's name was made for.")
-            safe = _written(dicom, who, part, context)
+        safe = _made(source, part, name, context)
     except Refusal as refusal:
-        return Safe(sha256="", size=0, findings=(refusal.finding,))
-    else:
-        part.replace(target)
-        return safe
-    finally:
+        safe = Safe(sha256="", size=0, findings=(refusal.finding,))
+    except BaseException:
         part.unlink(missing_ok=True)
+        raise
+    if safe.sha256:
+        part.replace(target)
+    else:
+        part.unlink(missing_ok=True)
+    return safe
+
+
+def _made(source: Path, part: Path, name: str, context: Context) -> Safe:
+    """The safe copy in ``part``, which may be left there where there is none."""
+    with opened_dicom(source, hashed=True) as dicom:
+        who = identity(dicom, context)
+        if found := refusals(dicom, who, rules_of(context)):
+            return Safe(sha256="", size=0, findings=found)
+        if name != who.name:
+            dicom.read_all()  # a file that cannot be read to its end has no name
+            raise Bug("A DICOM file is not the one that its output's name was made for.")
+        return _written(dicom, who, part, context)
 
 
 def _written(dicom: Dicom, who: Identity, part: Path, context: Context) -> Safe:
