@@ -17,6 +17,7 @@ from tests.judge.views import View, plain, views
 #: Shorter words than this occur in compressed images by chance; of another file's strings, shorter than that.
 RAW_LETTERS, OTHERS_LETTERS = 6, 8
 _UID = re.compile(rb"\d+(?:\.\d+){2,}")
+_OF_UUID, _OF_UUID_BYTES = re.compile(rb"(?<![\d.])2\.25\.\d{36,39}(?![\d.])"), 44
 _NOT_COMPACT = re.compile(rb"[^0-9a-z]")
 _WORDS = ("name", "first", "base64", "foreign")
 
@@ -121,8 +122,9 @@ def _counts(needle: Needle, literal: bytes, ends: Sequence[int], view: View) -> 
         return len(needle.text) >= RAW_LETTERS or not view.raw
     if needle.kind == "bytes":
         return len(literal) >= RAW_LETTERS or not view.raw
-    if needle.kind == "digits" and len(literal) < 10:  # a day, which the digits of some UID may hold by chance
-        return any(_stands_alone(view.data, end - len(literal), end) for end in ends)
+    if needle.kind == "digits":  # which the 39 of a UID made of a UUID may hold by chance, and a day those of others
+        stands = _stands_alone if len(literal) < 10 else _stands_in_no_uuid
+        return any(stands(view.data, end - len(literal), end) for end in ends)
     return True
 
 
@@ -130,6 +132,11 @@ def _stands_alone(data: bytes, start: int, end: int) -> bool:
     """Whether no digit and no point stands beside."""
     around = data[max(0, start - 1) : start] + data[end : end + 1]
     return not any(sign in b"0123456789." for sign in around)
+
+
+def _stands_in_no_uuid(data: bytes, start: int, end: int) -> bool:
+    near = _OF_UUID.finditer(data, max(0, start - _OF_UUID_BYTES), end + _OF_UUID_BYTES)
+    return not any(uid.start() < start and end <= uid.end() for uid in near)
 
 
 def _told(entry: _Entry) -> Planted:

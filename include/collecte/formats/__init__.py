@@ -22,7 +22,8 @@ def nowhere(name: str) -> str | None:
 class Context:
     """What a format may know besides the file: the challenge, the centre, the keyed replacements, and where a name in a
     table leads (``reference``: an original file name or relative path → the output name of that file, None if unknown
-    or ambiguous). ``durable``: a safe copy is on the disk when :meth:`Format.make_safe` returns; else whoever asked
+    or ambiguous). ``withheld``: the tags of DICOM attributes of whose text nothing may stay, as an identifier was found
+    in what stayed. ``durable``: a safe copy is on the disk when :meth:`Format.make_safe` returns; else whoever asked
     sees to it for all of them at once.
     """
 
@@ -30,6 +31,7 @@ class Context:
     centre: Centre
     pseudonyms: Pseudonymiser
     reference: Callable[[str], str | None] = nowhere
+    withheld: frozenset[int] = frozenset()
     durable: bool = True
 
 

@@ -7,7 +7,7 @@ cannot follow raises :class:`Unreadable`, and the file is refused.
 
 import re
 import warnings
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -62,6 +62,8 @@ _WRITTEN_VRS = {vr.encode("ascii"): (vr, vr in _LONG_VRS) for vr in _VRS}
 _SHORT_VRS = {vr.encode("ascii"): (vr, Region.TEXT if vr in _TEXT_VRS else Region.NUMERIC) for vr in _VRS - _LONG_VRS}
 #: Heads of elements with and without VR, and lengths of 32 bits, by byte order.
 _STRUCTS = {order: tuple(Struct(order + form) for form in ("HH2sH", "HHL", "L")) for order in "<>"}
+#: Tags of the file meta information, and those of a data set between its character set and its pixels.
+_META_TAGS, _SHORT_TAGS = range(0x00020000, 0x00030000), range(0x00080006, 0x7FE00000)
 #: Bytes of numbers in which no word fits that is looked for.
 _SHORTEST = 2
 _UNDEFINED = 0xFFFFFFFF
@@ -141,11 +143,14 @@ def _meta(source: Source) -> Generator[Piece, None, str]:
     syntax = ""
     walker = _Walker(source, "")
     while source.peek(2) == b"\2\0":
-        head = walker.head()
-        if head.length > CHUNK_BYTES:
-            raise Unreadable
-        for piece in walker.value(head):
-            if head.tag == 0x00020010:
+        pieces: Iterable[Piece] = walker.run(_META_TAGS)
+        if not pieces:
+            head = walker.head()
+            if head.length > CHUNK_BYTES:
+                raise Unreadable
+            pieces = walker.value(head)
+        for piece in pieces:
+            if piece.place == "(0002,0010)":
                 syntax = piece.data.rstrip(b"\0 ").decode("ascii", "replace")
             yield piece
     return syntax
@@ -165,7 +170,7 @@ class _Walker:
         while True:
             self._close_full()
             frame = self.stack[-1]
-            yield from self._run(frame)
+            yield from self.run(_SHORT_TAGS)
             self._close_full()
             if self.stack[-1] is not frame:
                 continue
@@ -187,10 +192,10 @@ class _Walker:
                 return
             yield from self._element()
 
-    def _run(self, frame: _Frame) -> list[Piece]:
-        """The pieces of the elements that come next and have a length of 16 bits, as most have: as many as lie in the
-        bytes at hand. Whatever else comes is left to the long way."""
-        source = self.source
+    def run(self, tags: range) -> list[Piece]:
+        """The pieces of the elements that come next, have one of these tags, and a length of 16 bits, as most have: as
+        many as lie in the bytes at hand. Whatever else comes is left to the long way."""
+        source, frame = self.source, self.stack[-1]
         buffer, at = source.buffer, source.at
         last = len(buffer) if frame.end is None else min(len(buffer), at + frame.end - source.position)
         found: list[Piece] = []
@@ -199,7 +204,7 @@ class _Walker:
         while at + 8 <= last and not (frame.sequence or frame.implicit):
             group, number, code, length = unpack(buffer, at)
             stop, tag = at + 8 + length, group << 16 | number
-            if code not in vrs or not 0x00080005 < tag < 0x7FE00000 or stop > last:
+            if code not in vrs or tag not in tags or stop > last:
                 break
             raw = buffer[at:stop]
             at = stop

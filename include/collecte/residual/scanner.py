@@ -45,12 +45,14 @@ _CODES: Mapping[IdentifierKind, str] = {kind: f"RESIDUAL-{kind.name.replace('_',
 class _View:
     """Pieces as they are searched: one run of folded bytes (pixel bytes as they are), pieces apart by a line feed.
 
-    A view of a long value begins with the end of the view before, up to ``fresh_from``, whose hits are reported
-    already; hits near its end wait for the next view where there is ``more``.
+    Up to ``formal``, values have VRs that hold no free text, or are numbers. A view of a long value begins with the
+    end of the view before, up to ``fresh_from``, whose hits are reported already; hits near its end wait for the next
+    view where there is ``more``.
     """
 
     data: bytes
     pieces: Sequence[Piece]
+    formal: int = 0
     fresh_from: int = 0
     more: bool = False
 
@@ -66,12 +68,6 @@ class _View:
         """Worked out where something was found, which is rare."""
         lengths = (len(raw) if (raw := piece.data).isascii() else len(fold(raw)) for piece in self.pieces)
         return [0, *accumulate(length + 1 for length in lengths)]
-
-    def is_formal(self, end: int) -> bool:
-        """Whether a match ends in a value of a VR that holds no free text, or in numbers."""
-        index = bisect_right(self._starts, end - 1) - 1 if len(self.pieces) > 1 else 0
-        piece = self.pieces[index]
-        return piece.vr in _FORMAL or piece.region is Region.NUMERIC
 
     def fresh(self, end: int) -> bool:
         return end > self.fresh_from and not (self.more and end > len(self.data) - _MARGIN)
@@ -184,7 +180,7 @@ class Scanner:
         """Look again at UTF-16 with combining accents and ligatures. What was found there is not counted twice."""
         for data in wide_views(piece.data):
             again = _Hits()
-            self._search(about, _View(data, [piece]), again)
+            self._search(about, _View(data, [piece], _formal(piece, data)), again)
             for kind in IdentifierKind:
                 if (kind, piece.place) in again and (kind, piece.place) not in hits:
                     hits.add(kind, piece.place)
@@ -232,7 +228,7 @@ class Scanner:
             {
                 (kind, end - length, end)
                 for pattern, end in candidates
-                if view.fresh(end) and not (pattern.form and view.is_formal(end))
+                if not (pattern.form and end <= view.formal) and view.fresh(end)
                 for kind, length in _confirmed(pattern, end, view, about.subjects)
             }
         )
@@ -293,15 +289,31 @@ def _views(pieces: Iterable[Piece]) -> Iterator[_View]:
 
 
 def _batch_view(batch: Sequence[Piece]) -> _View:
-    return _View(fold(b"\n".join(piece.data for piece in batch)), tuple(batch))
+    formal, others = list[Piece](), list[Piece]()
+    for piece in batch:
+        (formal if _is_formal(piece) else others).append(piece)
+    ahead = fold(b"\n".join(piece.data for piece in formal))
+    behind = fold(b"\n".join(piece.data for piece in others))
+    data = ahead + b"\n" + behind if formal and others else ahead + behind
+    return _View(data, (*formal, *others), len(ahead))
+
+
+def _is_formal(piece: Piece) -> bool:
+    return piece.vr in _FORMAL or piece.region is Region.NUMERIC
+
+
+def _formal(piece: Piece, data: bytes) -> int:
+    """How far the bytes of a view of one piece are formal: all of them or none."""
+    return len(data) if _is_formal(piece) else 0
 
 
 def _long_view(piece: Piece, overlap: bytes, more: bool) -> _View:
     raw = overlap + piece.data
     if piece.region is Region.PIXEL:
-        return _View(raw, (piece,), len(overlap) - _MARGIN, more)
+        return _View(raw, (piece,), 0, len(overlap) - _MARGIN, more)
     # A cut inside a UTF-8 sequence shifts the folded ends a little: rather report a hit twice than not at all.
-    return _View(fold(raw), (piece,), len(fold(overlap)) - _MARGIN - 8, more)
+    data = fold(raw)
+    return _View(data, (piece,), _formal(piece, data), len(fold(overlap)) - _MARGIN - 8, more)
 
 
 def _confirmed(

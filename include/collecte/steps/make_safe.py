@@ -1,5 +1,6 @@
 """A safe copy of each file, and an independent look at its bytes: the two together, or no copy at all."""
 
+import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from collecte.catalogue import (
     subjects_of_files,
 )
 from collecte.errors import CollecteError, NeedsPerson
-from collecte.findings import refused
+from collecte.findings import Finding, refused
 from collecte.formats import Context, nowhere
 from collecte.package import sha256_of
 from collecte.records import Look, Safe, State
@@ -60,6 +61,12 @@ def make_file_safe(
     safe = FORMATS[kind].make_safe(source, target, name, context)
     if not refused(safe.findings):
         safe = replace(safe, findings=(*safe.findings, *scanner.scan(target, subjects)))
+        if tags := _tags_of(safe.findings):
+            without = FORMATS[kind].make_safe(source, target, name, replace(context, withheld=tags))
+            left = (*without.findings, *scanner.scan(target, subjects))
+            if not refused(left):
+                said = Finding("DICOM-TEXT-WITHHELD", place=_keywords(tags), count=len(tags))
+                safe = replace(without, findings=(*left, said))
     dicom = context.challenge.kinds.dicom
     if dicom and safe.look is not Look.NEVER and not refused(safe.findings):
         copy = Copy(source, target, name, sampled, view)
@@ -68,6 +75,22 @@ def make_file_safe(
         target.unlink(missing_ok=True)
         return replace(safe, sha256="", size=0)
     return safe
+
+
+_TAG = re.compile(r"\(([0-9A-F]{3}[02468ACE]),([0-9A-F]{4})\)")
+
+
+def _tags_of(findings: Iterable[Finding]) -> frozenset[int]:
+    """The standard DICOM attributes in which a scan found something; none where it found something elsewhere, too: then
+    to leave out their text would not help."""
+    places = [_TAG.fullmatch(finding.place) for finding in findings if finding.refuses]
+    return frozenset(int(place[1] + place[2], 16) for place in places if place) if all(places) else frozenset()
+
+
+def _keywords(tags: Iterable[int]) -> str:
+    from pydicom.datadict import keyword_for_tag
+
+    return ", ".join(keyword_for_tag(tag) for tag in sorted(tags))
 
 
 class References:

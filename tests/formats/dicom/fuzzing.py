@@ -1,6 +1,7 @@
 """The whole way of one hostile file, and what must hold at its end whatever the file was."""
 
 import logging
+import re
 import signal
 import struct
 import warnings
@@ -28,6 +29,8 @@ _GRAMS = frozenset(
     for word, size in (("quornzyx", 6), ("belphoebe", 6), ("vexlorium", 6), ("zq7748291x", 8))
     for at in range(len(word) - size + 1)
 )
+#: The plants as whole words.
+_WORDS = re.compile(rb"(?i)(?<![a-z0-9])(?:quornzyx|belphoebe|vexlorium|zq7748291x)(?![a-z0-9])")
 #: Seconds of processor time that no small file may take.
 DEADLINE = 20.0
 _OPTIONS = ["retain_safe_private", "clean_descriptors", "clean_structured_content", "retain_patient_characteristics"]
@@ -123,10 +126,12 @@ class Trial:
         return Fate(codes, b"" if codes else output), said
 
     def _looked_at(self, target: Path, output: bytes, subjects: Sequence[str]) -> tuple[Finding, ...]:
-        """The scan's findings of a copy. What stands in pixels is the scan's to find; in the header nothing may."""
+        """The scan's findings of a copy. In the header no part of a plant may stand. Pixels pass as they came, and with
+        them whatever a mutation moved there: whole words are the scan's to find, a piece of one may be chance."""
         found = self._scanner.scan(target, subjects)
         pixels = next((place for place in places(output) if place.tag >= 0x7FE00008), None)
-        if leaks(output[: pixels.value] if pixels else output) or (leaks(output) and not refused(found)):
+        start = pixels.value if pixels else len(output)
+        if leaks(output[:start]) or (_WORDS.search(output, start) and not refused(found)):
             raise Broken("leak")
         dicom.describe(target)
         try:

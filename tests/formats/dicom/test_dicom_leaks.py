@@ -96,6 +96,36 @@ def test_a_number_of_a_patient_does_not_stay_in_a_listed_text(make: Maker) -> No
     assert made.FilterType == "FLAT 1234"
 
 
+@pytest.mark.parametrize(
+    ("name", "number", "text", "left"),
+    [
+        ("Long^Axelle", "00415", "AX LONG 3D", "AX 3D"),
+        ("Lóng^Axelle", "00415", "ax long 3D", "ax 3D"),
+        ("Longuet^Axelle", "00415", "AX LONG 3D", "AX LONG 3D"),
+        ("Delacroix^Eugene", "DICOM2NIfTI", "dicom2nifti brain", "brain"),
+        ("Delacroix^Eugene", "DICOM2NIfTI", "dicom nifti", "dicom nifti"),
+        ("HEAD1^Phantom", "HEAD 1", "Head 1", None),
+        ("HEAD1^Phantom", "12", "Head 12", "Head 12"),
+    ],
+)
+def test_a_known_word_does_not_stay_where_the_patient_is_called_so(
+    make: Maker, name: str, number: str, text: str, left: str | None
+) -> None:
+    image = slice_of(PatientName=name, PatientID=number, ManufacturerModelName=text, SpecificCharacterSet="ISO_IR 192")
+    assert make(image).dataset.get("ManufacturerModelName") == left
+
+
+@pytest.mark.parametrize("keyword", ["AccessionNumber", "StudyID", "OtherPatientIDs", "DeviceSerialNumber"])
+def test_a_text_does_not_repeat_a_number_of_the_file(make: Maker, keyword: str) -> None:
+    made = [make(slice_of(ManufacturerModelName="Scanner MR3 T1", **{keyword: n})).dataset for n in ("MR3 T1", "MR4")]
+    assert [one.ManufacturerModelName for one in made] == ["Scanner", "Scanner MR3 T1"]
+
+
+def test_a_defined_term_does_not_stay_where_the_patient_is_called_so(make: Maker) -> None:
+    image = slice_of(PatientName="Localizer^Rose", ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    assert make(image).dataset.ImageType == ["ORIGINAL", "PRIMARY", "REMOVED"]
+
+
 @pytest.mark.parametrize("keyword", ["TimeSliceVector", "DimensionIndexValues"])
 def test_no_longer_text_hides_in_a_vector_of_numbers(tmp_path: Path, make: Maker, keyword: str) -> None:
     tag = Tag(keyword)
@@ -105,7 +135,15 @@ def test_no_longer_text_hides_in_a_vector_of_numbers(tmp_path: Path, make: Maker
 
 @pytest.mark.parametrize(
     "text",
-    ["IPP 8814542300", "tél. 06 14 59 05 71", "DDN 1902-01-17", "née Boutréfont", "fred@chu.example", "8852048867"],
+    [
+        "8828878787",
+        "IPP 8814542300",
+        "tél. 06 14 59 05 71",
+        "DDN 1902-01-17",
+        "née Boutréfont",
+        "fred@chu.example",
+        "8852048867",
+    ],
 )
 @pytest.mark.parametrize("keyword", ["TimeSliceVector", "TableOfPixelValues", "InversionTimes", "VerticesOfTheRegion"])
 def test_no_short_text_fills_a_vector_of_numbers(tmp_path: Path, make: Maker, keyword: str, text: str) -> None:

@@ -36,7 +36,7 @@ from collecte.formats.dicom._tables import by_tag
 from collecte.formats.dicom._text import reading
 from collecte.formats.dicom._values import BINARY_SIZES, BULK_VRS, capped_age, checker, shifted
 from collecte.formats.dicom._wall import Refusal
-from collecte.formats.dicom._words import cleaned, is_term
+from collecte.formats.dicom._words import Own, cleaned, is_term
 from collecte.pseudonym import Pseudonymiser
 
 #: Roots of UIDs that are the same in every hospital: the standard's own, and HL7's registry of coding schemes.
@@ -80,22 +80,26 @@ class Layout:
 
 @dataclass
 class Plan:
-    """All that holds for the files of one subject and SOP class. ``named`` holds the values that mean this subject;
-    ``declared`` the character sets that the files name; ``encoding`` is the output's. IDENTIFYING.
+    """All that holds for the files of one subject and SOP class. ``named`` holds the values that mean this subject,
+    ``numbers`` others that number them or their study; ``declared`` the character sets that the files name;
+    ``encoding`` is the output's. IDENTIFYING.
     """
 
     rules: Rules
     pseudonyms: Pseudonymiser = field(repr=False)
     subject: str
     named: frozenset[bytes] = field(repr=False)
+    numbers: frozenset[bytes] = field(repr=False)
     declared: tuple[str, ...]
     encoding: Encoding
     shift: timedelta = field(init=False, repr=False)
+    own: Own = field(init=False, repr=False)
     layout: Layout | None = field(default=None, init=False, repr=False)
     _memory: dict[tuple[int, bool, bool, bool], dict[bytes, Done]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.shift = self.pseudonyms.shift(self.subject)
+        self.own = Own.of([reading(raw, self.declared, is_name=True) for raw in self.named | self.numbers])
 
     def memory(self, place: int, encoding: Encoding, *, within: bool) -> dict[bytes, Done]:
         """What became of the elements of a place, by their bytes in this encoding."""
@@ -255,19 +259,20 @@ def _words(plan: Plan, raw: bytes, vr: str) -> bytes | None:
     if not bare:
         return b""
     if vr == "CS":
-        return _terms(bare)
-    values = [cleaned(value) for value in reading(bare, plan.declared).split("\\")]
+        return _terms(bare, plan.own)
+    values = [cleaned(value, plan.own) for value in reading(bare, plan.declared).split("\\")]
     if not any(values):
         return None
     return _written(plan, "\\".join(values))
 
 
-def _terms(raw: bytes) -> bytes | None:
+def _terms(raw: bytes, own: Own) -> bytes | None:
     """A value of VR CS, or several: those that are terms; the others say that they were removed."""
     values = [value.strip() for value in raw.decode("latin-1").split("\\")]
-    if not checker("CS", 0)(raw) or not any(map(is_term, values)):  # type: ignore[misc]
+    stay = [is_term(value) and not own.holds(value) for value in values]
+    if not checker("CS", 0)(raw) or not any(stay):  # type: ignore[misc]
         return None
-    return "\\".join(value if is_term(value) else "REMOVED" for value in values).encode("ascii")
+    return "\\".join(value if stays else "REMOVED" for value, stays in zip(values, stay, strict=True)).encode("ascii")
 
 
 def _reference(plan: Plan, tag: int, raw: bytes) -> bytes:

@@ -89,6 +89,7 @@ class Rules:
     options: tuple[DicomOption, ...]
     attributes: tuple[AttributeRule, ...]
     sop_class: SopClass
+    withheld: frozenset[int] = frozenset()
     private: PrivateRules = field(init=False)
     _places: dict[int, dict[int, Decision]] = field(default_factory=dict)
 
@@ -124,6 +125,8 @@ class Rules:
             rule = "PS3.16, 8: a public coding scheme"
             return Decision(Action.KEEP, rule, first, meant, _names_a_scheme, Action.REMOVE, stand_in)
         action, rule = self._action(tag, first, kind)
+        if action is Action.CLEAN and tag in self.withheld:
+            action, rule = _resolve("X/Z/D", kind), "Collecte: an identifier of the delivery stands in it"
         value = self._ruled[tag].value if tag in self._ruled else None
         check = checker(first, tag) if action in (Action.KEEP, Action.REPLACE) else None
         return Decision(action, rule, first, meant, check, _resolve("X/Z/D", kind), stand_in, value)
@@ -218,9 +221,14 @@ class Rules:
 
 
 @lru_cache(maxsize=512)
-def rules_for(options: tuple[DicomOption, ...], attributes: tuple[AttributeRule, ...], sop_class: SopClass) -> Rules:
-    """The rules of one SOP class under the challenge's options and its own rules."""
-    return Rules(options, attributes, sop_class)
+def rules_for(
+    options: tuple[DicomOption, ...],
+    attributes: tuple[AttributeRule, ...],
+    sop_class: SopClass,
+    withheld: frozenset[int] = frozenset(),
+) -> Rules:
+    """The rules of one SOP class under the challenge's options and its own rules; ``withheld``: the context's."""
+    return Rules(options, attributes, sop_class, withheld)
 
 
 def _names_a_scheme(raw: bytes) -> bool:

@@ -37,7 +37,7 @@ _ICC_PROFILE = 0x00282000
 
 #: Twelve letters or eight digits in a row, as no vector of numbers has them by chance; tables of colours do.
 _WRITTEN = re.compile(rb"[A-Za-z][A-Za-z^ ]{11,}|[0-9]{8,}")
-_FEWEST_SIGNS, _SHORTEST = 4, 8
+_FEWEST_SIGNS, _SHORTEST = 3, 8
 #: A whole value of what texts are made of. At most one @: it ends every double from 2 to 131,071, little endian.
 _ACCENTS = "àáâãäåæçèéêëíîïñóôöøùúûüßÀÂÄÇÈÉÊÖÜ"
 _TEXT = re.compile(rb"(?=[^@]*@?[^@]*\Z)[A-Za-z0-9 '()+,\-./:;@^_%s]{10,}" % _ACCENTS.encode("latin-1"))

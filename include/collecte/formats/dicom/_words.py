@@ -4,6 +4,8 @@ write of themselves lets through what describes an image; a name, a number of a 
 
 import re
 import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
 from collecte.formats.dicom._tables import rows
@@ -18,20 +20,57 @@ _CHAINS = re.compile(r"\d+(?:[ .,:/\-]+\d+)+")
 _SHORT = 2
 #: Digits that a machine's own words have; more of them number people, and tell days.
 _DIGITS, _CHAINED = 4, 6
+#: Characters of a patient's number that may stand in a text by chance.
+_SHORT_NUMBER = 3
 #: Signs that stay between words that stay.
 _SIGNS = frozenset(" .,:;/+-*%()[]_<>#")
 _CODE_WORD = 3
 
 
-def cleaned(text: str) -> str:
-    """The text with its known words, empty where none is left: letters in runs of three and more stand in the list,
-    digits number no one.
+@dataclass(frozen=True)
+class Own:
+    """What a patient is called, by which no word of a text is known, folded: names by each of their words, numbers and
+    what else holds digits as a whole. IDENTIFYING.
     """
-    given = text
+
+    words: frozenset[str] = field(default=frozenset(), repr=False)
+    numbers: tuple[str, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def of(cls, texts: Collection[str]) -> "Own":
+        """Of a patient's name and number as they are read."""
+        numbers = {text for text in texts if any(map(str.isdigit, text))}
+        words = {folded(word) for text in texts if text not in numbers for word in _TOKENS.findall(text)}
+        return cls(
+            frozenset(word for word in words if len(word) > _SHORT),
+            tuple(sorted(folded(text) for text in numbers if len(text) > _SHORT_NUMBER)),
+        )
+
+    def without(self, text: str) -> str:
+        """The text without the numbers."""
+        for number in self.numbers:
+            if number in folded(text):
+                text = re.sub(rf"(?i)(?<![^\W_]){re.escape(number)}(?![^\W_])", "", text)
+        return text
+
+    def holds(self, text: str) -> bool:
+        """Whether a text holds a word of the name, or the number."""
+        words = {folded(token) for token in _TOKENS.findall(text)}
+        return not self.words.isdisjoint(words) or self.without(text) != text
+
+
+NOBODY = Own()
+
+
+def cleaned(text: str, own: Own = NOBODY) -> str:
+    """The text with its known words, empty where none is left: letters in runs of three and more stand in the list,
+    digits number no one, and the patient is not called so.
+    """
+    given, text = text, own.without(text)
     if sum(map(str.isdigit, text)) > _DIGITS:
         text = _CHAINS.sub(_chain, text)
         text = _RUNS.sub(lambda run: "" if sum(map(str.isdigit, run[0])) > _DIGITS else run[0], text)
-    kept = "".join(token for token in _TOKENS.findall(text) if _stays(token))
+    kept = "".join(token for token in _TOKENS.findall(text) if _stays(token, own))
     if kept == given and any(map(str.isalnum, kept)):
         return kept.strip()
     words = (word for word in kept.split() if any(map(str.isalnum, word)))
@@ -44,9 +83,11 @@ def _chain(match: re.Match[str]) -> str:
     return "" if digits > _CHAINED or (dated and digits > _DIGITS) else match[0]
 
 
-def _stays(token: str) -> bool:
+def _stays(token: str, own: Own) -> bool:
     if token.isalpha():
-        return (len(token) <= _SHORT and token.isascii()) or folded(token) in known_words()
+        if len(token) <= _SHORT and token.isascii():
+            return True
+        return (word := folded(token)) in known_words() and word not in own.words
     return token.isdigit() or token in _SIGNS
 
 

@@ -28,10 +28,14 @@ from collecte.formats.dicom._rules import rules_for
 from collecte.formats.dicom._source import Sink
 from collecte.formats.dicom._stamps import file_meta, stamps
 from collecte.formats.dicom._tables import SopClass, sop_classes
-from collecte.formats.dicom._text import charsets
+from collecte.formats.dicom._text import charsets, reading
 from collecte.formats.dicom._wall import Refusal
+from collecte.formats.dicom._words import cleaned
 from collecte.pseudonym import Pseudonymiser
 from collecte.records import Safe
+
+#: AccessionNumber, OtherPatientIDs, DeviceSerialNumber, StudyID: no text of the file may hold them.
+_NUMBERS = (0x00080050, 0x00101000, 0x00181000, 0x00200010)
 
 
 def make_safe(source: Path, target: Path, name: str, context: Context) -> Safe:
@@ -110,26 +114,37 @@ def plan_of(dicom: Dicom, who: Identity, context: Context) -> tuple[Plan, dict[i
         raise Bug("A DICOM file without subject was let through.")
     plan, stamped = _plan(
         rules_of(context),
+        context.withheld,
         sop_classes()[dicom.word(SOP_CLASS_UID)],
         context.pseudonyms,
         who.subject,
         frozenset(dicom.raw(tag).strip(b"\0 ") for tag in (PATIENT_ID, PATIENT_NAME)),
+        frozenset(raw for tag in _NUMBERS if (raw := dicom.raw(tag)) and _may_stand(raw)),
         charsets(dicom.raw(SPECIFIC_CHARACTER_SET)),
         dicom.output_encoding,
     )
     return plan, (stamped | who.stamps(dicom.output_encoding) if who.uids else stamped)
 
 
+@lru_cache(maxsize=64)
+def _may_stand(raw: bytes) -> bool:
+    """Whether a number would stay in a text: most are too long for that, and make no plan of their own."""
+    text = reading(raw, ())
+    return any(map(str.isdigit, text)) and bool(cleaned(text))
+
+
 @lru_cache(maxsize=8)  # the files of a series come one after the other
 def _plan(
     rules: DicomRules,
+    withheld: frozenset[int],
     sop_class: SopClass,
     pseudonyms: Pseudonymiser,
     subject: str,
     named: frozenset[bytes],
+    numbers: frozenset[bytes],
     declared: tuple[str, ...],
     encoding: Encoding,
 ) -> tuple[Plan, dict[int, bytes]]:
-    made = rules_for(rules.options, rules.attributes, sop_class)
-    plan = Plan(made, pseudonyms, subject, named, declared, encoding)
+    made = rules_for(rules.options, rules.attributes, sop_class, withheld)
+    plan = Plan(made, pseudonyms, subject, named, numbers, declared, encoding)
     return plan, stamps(subject, rules.options, sop_class.family, encoding, utf8=bool(declared))
