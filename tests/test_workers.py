@@ -3,14 +3,16 @@
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import overload
 
 import pytest
 
 from collecte.errors import NeedsPerson
-from collecte.workers import Workers
+from collecte.workers import workers
 
 
 def _told(*_: object) -> None:
@@ -19,6 +21,11 @@ def _told(*_: object) -> None:
 
 def _same(number: int) -> int:
     return number
+
+
+def _who(number: int) -> int:
+    time.sleep(0.001)  # so that the other is asked, too
+    return os.getpid()
 
 
 def _ends(number: int) -> int:
@@ -59,19 +66,55 @@ class _Asked(Sequence[int]):
 
 def test_no_more_work_is_handed_out_than_a_slow_consumer_takes() -> None:
     items = _Asked(100_000)
-    results = Workers(2, _told).run("count", _same, items)
-    assert [next(results) for _ in range(3)] == [0, 1, 2]
-    results.close()
+    with workers(2, _told) as sharing:
+        results = sharing.run("count", _same, items)
+        assert [next(results) for _ in range(3)] == [0, 1, 2]
+        results.close()
     assert items.far < 200
 
 
+def test_the_same_processes_do_one_work_after_the_other_in_order() -> None:
+    with workers(2, _told) as sharing:
+        first = list(sharing.run("who", _who, range(400)))
+        assert list(sharing.run("count", _same, range(1000))) == list(range(1000))
+        second = list(sharing.run("who", _who, range(400)))
+    assert set(second) <= set(first)
+    assert len(set(first)) == 2
+    assert os.getpid() not in first
+    assert not set(first) & {child.pid for child in multiprocessing.active_children()}
+
+
+@dataclass(frozen=True)
+class _Travels:
+    """Notes in a file each time that it is unpacked."""
+
+    log: Path
+
+    def __call__(self, number: int) -> int:
+        return number + 1
+
+    def __setstate__(self, state: dict[str, Path]) -> None:
+        self.__dict__.update(state)
+        with self.log.open("a") as file:
+            file.write(".")
+
+
+def test_a_function_is_unpacked_once_in_each_process(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    told: list[tuple[str, int, int]] = []
+    with workers(2, lambda *what: told.append(what)) as sharing:
+        assert list(sharing.run("count", _Travels(log), range(400))) == list(range(1, 401))
+    assert log.read_text() in (".", "..")
+    assert told[-1] == ("count", 400, 400)
+
+
 def test_a_process_that_the_system_ends_is_told_with_a_remedy() -> None:
-    with pytest.raises(NeedsPerson, match="fewer --jobs"):
-        list(Workers(2, _told).run("count", _ends, range(50)))
+    with pytest.raises(NeedsPerson, match="fewer --jobs"), workers(2, _told) as sharing:
+        list(sharing.run("count", _ends, range(50)))
 
 
 def test_an_interrupt_ends_the_processes_at_once() -> None:
     before = set(multiprocessing.active_children())
-    with pytest.raises(KeyboardInterrupt):
-        list(Workers(2, _told).run("count", _interrupts, range(50)))
+    with pytest.raises(KeyboardInterrupt), workers(2, _told) as sharing:
+        list(sharing.run("count", _interrupts, range(50)))
     assert set(multiprocessing.active_children()) <= before

@@ -1,13 +1,15 @@
 """Work that is shared among processes: results in order, and never much more in memory than what is being done."""
 
 import multiprocessing
+import pickle
 import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from collecte.errors import NeedsPerson
@@ -24,15 +26,20 @@ _TOGETHER, _AHEAD = 16, 3
 
 @dataclass(frozen=True)
 class Workers:
-    """Shares work among processes, as many as ``jobs``; results come in the order of the items."""
+    """Shares work among processes; results come in the order of the items. Made by :func:`workers`."""
 
     jobs: int
     advance: Advance
+    _pool: Callable[[int], ProcessPoolExecutor]
+
+    def alone(self) -> "Workers":
+        """This process by itself."""
+        return replace(self, jobs=1)
 
     def run(
         self, phase: str, function: Callable[[Item], Result], items: Sequence[Item]
     ) -> Generator[Result, None, None]:
-        """``function`` of each item.
+        """``function`` of each item; it travels with every piece of work, so what it holds should be little.
 
         Raises:
             NeedsPerson: the operating system ended one of the processes.
@@ -45,36 +52,48 @@ class Workers:
 
     def _shared(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Generator[Result, None, None]:
         processes = min(self.jobs, len(items))
-        with _pool(processes, function) as pool:
-            size = max(1, min(_TOGETHER, len(items) // (4 * processes)))
-            starts = iter(range(0, len(items), size))
-            ahead: deque[Future[list[Result]]] = deque()
-            for start in starts:
-                ahead.append(pool.submit(_apply, items[start : start + size]))
-                if len(ahead) >= _AHEAD * processes:
-                    yield from ahead.popleft().result()
-            while ahead:
+        pool = self._pool(processes)
+        packed = pickle.dumps(function)
+        size = max(1, min(_TOGETHER, len(items) // (4 * processes)))
+        ahead: deque[Future[list[Result]]] = deque()
+        for start in range(0, len(items), size):
+            ahead.append(pool.submit(_apply, packed, items[start : start + size]))
+            if len(ahead) >= _AHEAD * processes:
                 yield from ahead.popleft().result()
+        while ahead:
+            yield from ahead.popleft().result()
 
 
 @contextmanager
-def _pool(processes: int, function: Callable[[Any], Any]) -> Iterator[ProcessPoolExecutor]:
-    """Processes that know the function. They are ended at once where the work is given up, and never hear Ctrl-C
-    themselves: it goes to every process of a terminal, and each would print where it was.
+def workers(jobs: int, advance: Advance) -> Iterator[Workers]:
+    """As many processes as ``jobs``, from when they are first needed to the end of the block. They are ended at once
+    where the block is left by an error, and never hear Ctrl-C themselves: it goes to every process of a terminal, and
+    each would print where it was.
 
-    Spawned, not forked: a fork copies the locks of threads that libraries have started. The function, and with it the
-    identifiers of a whole folder, travels once to each process, not with every piece of work.
+    Spawned, not forked: a fork copies the locks of threads that libraries have started.
+
+    Raises:
+        NeedsPerson: the operating system ended one of the processes.
     """
+    with ExitStack() as stack:
+        made: list[ProcessPoolExecutor] = []
+
+        def pool(processes: int) -> ProcessPoolExecutor:
+            if not made:
+                made.append(stack.enter_context(_pool(processes)))
+            return made[0]
+
+        yield Workers(jobs, advance, pool)
+
+
+@contextmanager
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        processes,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_take,
-        initargs=(function,),
-    )
+    pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
     try:
-        with _deaf_to_interrupts():
-            pool.submit(_apply, [])  # starts the processes, which inherit the deafness
+        with _deaf_to_interrupts():  # which the processes inherit; each call starts one
+            for _ in range(processes):
+                pool.submit(_nothing)
         yield pool
     except BaseException as error:
         for child in set(multiprocessing.active_children()) - before:
@@ -99,13 +118,15 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-#: What this process does with each item, where it is a worker.
-_task: list[Callable[[Any], Any]] = []
+def _nothing() -> None:
+    """What starts a process."""
 
 
-def _take(function: Callable[[Any], Any]) -> None:
-    _task[:] = [function]
+@lru_cache(maxsize=1)
+def _unpacked(packed: bytes) -> Callable[[Any], Any]:
+    return pickle.loads(packed)  # type: ignore[no-any-return]  # noqa: S301 from the process that started this one
 
 
-def _apply(items: Sequence[Any]) -> list[Any]:
-    return [_task[0](item) for item in items]
+def _apply(packed: bytes, items: Sequence[Any]) -> list[Any]:
+    function = _unpacked(packed)
+    return [function(item) for item in items]

@@ -16,7 +16,6 @@ import pytest
 from collecte.keys import Keys
 from collecte.records import State
 from collecte.settings import HOME
-from collecte.workers import Workers
 from demo.deliveries import MARCHEMALLE, PFEIFFENSCHNEIDER, ct_slice, deposits, nir
 from demo.verify import search
 from tests.pty import in_terminal
@@ -181,30 +180,6 @@ def test_the_same_input_and_key_give_the_same_bytes_with_any_number_of_jobs(
 ) -> None:
     assert _run(export, tmp_path / "two", key, "--jobs", 2) == (made.code, made.report)
     assert _tree(tmp_path / "two") == _tree(made.output)
-
-
-@dataclass(frozen=True)
-class _Travels:
-    """Notes in a file each time that it comes to a process."""
-
-    log: Path
-
-    def __call__(self, number: int) -> int:
-        return number + 1
-
-    def __setstate__(self, state: dict[str, Path]) -> None:
-        self.__dict__.update(state)
-        with self.log.open("a") as file:
-            file.write(".")
-
-
-def test_the_identifiers_of_a_folder_travel_once_to_each_process(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    told: list[tuple[str, int, int]] = []
-    workers = Workers(2, lambda *what: told.append(what))
-    assert list(workers.run("count", _Travels(log), range(400))) == list(range(1, 401))
-    assert log.read_text() in (".", "..")
-    assert told[-1] == ("count", 400, 400)
 
 
 def test_run_again_into_the_same_folder_it_ends_the_same(export: Path, tmp_path: Path, key: Path, made: Made) -> None:

@@ -3,7 +3,7 @@ Airflow."""
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from collecte.steps.look import Look, Looked, context_of, first_outcomes, identi
 from collecte.steps.make_safe import References, make_file_safe
 from collecte.steps.outcome import Outcome
 from collecte.steps.pixel_text import first_of_each, look_again
-from collecte.workers import Advance, Workers
+from collecte.workers import Advance, Workers, workers
 from collecte.zones import place
 
 __all__ = ["Outcome", "context_of", "deidentify"]
@@ -51,36 +51,29 @@ def deidentify(
             operating system refuses a file of the output.
     """
     check_folders(source, target)
-    with scratch_of(target) as scratch:
+    with scratch_of(target) as scratch, workers(jobs, advance) as sharing:
         context = replace(context_of(challenge, centre, keys), durable=False)  # all of them, below, at once
-        return _deidentify(source, target, scratch, context, Workers(jobs, advance))
+        return _deidentify(source, target, scratch, context, sharing)
 
 
-def _deidentify(source: Path, target: Path, scratch: Path, context: Context, workers: Workers) -> list[Outcome]:
+def _deidentify(source: Path, target: Path, scratch: Path, context: Context, sharing: Workers) -> list[Outcome]:
     from collecte.residual import compile_scanner  # hyperscan and pydicom's dictionaries
 
     here = listed(source)
     outcomes = {path: Outcome(path, State.QUARANTINED, findings=(finding,)) for path, finding in here.others.items()}
     looked: dict[str, Looked] = {}
-    with closing(workers.run("harvest", Look(source, context), here.files)) as looks:
+    with closing(sharing.run("harvest", Look(source, context), here.files)) as looks:
         compile_scanner(identifiers(zip(here.files, looks, strict=True), looked), scratch / _WORDS)
     outcomes |= first_outcomes(here.files, looked)
     outcomes |= _duplicates(outcomes)
     going = [path for path in here.files if outcomes[path].state is State.WAITING]
-    made = _made_safe(source, scratch, _with_references(context, going, looked), workers, going, looked)
+    made = _made_safe(source, scratch, context, sharing, going, looked)
     outcomes |= {path: _judged(outcomes[path], safe) for path, safe in zip(going, made, strict=True)}
     outcomes |= _superseded(outcomes, looked, source)
     if context.challenge.refused_file == "holds_object":
         outcomes |= _held_back(outcomes, looked)
     _put_in_place(scratch, target, [outcomes[path] for path in going], looked.values())
     return [outcomes[path] for path in sorted(outcomes)]
-
-
-def _with_references(context: Context, going: Sequence[str], looked: Mapping[str, Looked]) -> Context:
-    """Only tables name other files: without one, no process needs to know the names of all."""
-    if not any(looked[path].examined.kind == "table" for path in going):
-        return context
-    return replace(context, reference=References((path, looked[path].examined.harvest.name) for path in going))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +87,30 @@ class _Work:
 
 
 def _made_safe(
-    source: Path, scratch: Path, context: Context, workers: Workers, going: Sequence[str], looked: Mapping[str, Looked]
+    source: Path, scratch: Path, context: Context, sharing: Workers, going: Sequence[str], looked: Mapping[str, Looked]
 ) -> list[Safe]:
     """The safe copies of the files that wait, in their order. Where one shows text, the rest of its series that was not
-    looked at is made again."""
+    looked at is made again. Tables are this process's own: they name other files, whose names shall not travel.
+    """
     objects = [looked[path].object for path in going]
     firsts = first_of_each(objects)
     work = [_Work(n, path, looked[path], first) for n, (path, first) in enumerate(zip(going, firsts, strict=True))]
     safely = _Safely(source, scratch, context)
-    made = list(workers.run("make safe", safely, work))
-    again = [replace(work[number], sampled=True) for number in look_again(objects, made)]
-    with closing(workers.run("look again", safely, again)) as results:
-        for item, safe in zip(again, results, strict=True):
-            made[item.number] = safe
-    return made
+    tables = [item for item in work if item.looked.examined.kind == "table"]
+    others = [item for item in work if item.looked.examined.kind != "table"]
+    made = _numbered(others, sharing.run("make safe", safely, others))
+    if tables:
+        reference = References((path, looked[path].examined.harvest.name) for path in going)
+        knowing = replace(safely, context=replace(context, reference=reference))
+        made |= _numbered(tables, sharing.alone().run("tables", knowing, tables))
+    again = [replace(work[n], sampled=True) for n in look_again(objects, [made[item.number] for item in work])]
+    made |= _numbered(again, sharing.run("look again", safely, again))
+    return [made[item.number] for item in work]
+
+
+def _numbered(work: Sequence[_Work], results: Generator[Safe, None, None]) -> dict[int, Safe]:
+    with closing(results):
+        return {item.number: safe for item, safe in zip(work, results, strict=True)}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from collecte.challenge import Centre, Challenge
@@ -12,7 +13,7 @@ from collecte.keys import Keys
 from collecte.receive import unreadable
 from collecte.steps.folder import Listing, check_folders, listed, scratch_of
 from collecte.steps.look import Look, Looked, context_of, identifiers, scanner_of
-from collecte.workers import Advance, Workers
+from collecte.workers import Advance, workers
 
 
 def scan(
@@ -35,15 +36,15 @@ def scan(
     from collecte.residual import compile_scanner
 
     check_folders(source, target)
-    run = Workers(jobs, advance).run
     here, paths = listed(source), listed(target).files
     looked: dict[str, Looked] = {}
-    with scratch_of(target) as scratch:
-        with closing(run("harvest", Look(source, context_of(challenge, centre, keys)), here.files)) as looks:
+    with scratch_of(target) as scratch, workers(jobs, advance) as sharing:
+        with closing(sharing.run("harvest", Look(source, context_of(challenge, centre, keys)), here.files)) as looks:
             compile_scanner(identifiers(zip(here.files, looks, strict=True), looked), scratch / "words")
         _require_all_read(here, looked)
-        subjects = frozenset(subject for look in looked.values() for subject in look.examined.harvest.subjects)
-        found = list(run("scan", _Scan(target, scratch / "words", subjects), paths))
+        subjects = {subject for look in looked.values() for subject in look.examined.harvest.subjects}
+        (scratch / "subjects").write_text("\n".join(subjects))
+        found = list(sharing.run("scan", _Scan(target, scratch), paths))
     return dict(zip(paths, found, strict=True))
 
 
@@ -57,10 +58,17 @@ def _require_all_read(here: Listing, looked: Mapping[str, Looked]) -> None:
 
 @dataclass(frozen=True)
 class _Scan:
+    """Scans files in a worker process; what it looks for waits in the scratch folder, as it may be much."""
+
     target: Path
-    words: Path
-    subjects: frozenset[str]
+    scratch: Path
 
     def __call__(self, path: str) -> tuple[Finding, ...]:
-        own = self.subjects & set(PurePosixPath(path).parts)
-        return tuple(scanner_of(self.words).scan(self.target / path, own or self.subjects))
+        subjects = _subjects(self.scratch / "subjects")
+        own = subjects & set(PurePosixPath(path).parts)
+        return tuple(scanner_of(self.scratch / "words").scan(self.target / path, own or subjects))
+
+
+@lru_cache(maxsize=1)
+def _subjects(path: Path) -> frozenset[str]:
+    return frozenset(path.read_text().split())

@@ -37,7 +37,7 @@ CLEAN_PIXEL_DATA = METHODS["clean_pixel_data"]
 
 
 def stamps(
-    subject: str, options: Iterable[DicomOption], family: str, encoding: Encoding, *, utf8: bool
+    subject: str, options: tuple[DicomOption, ...], family: str, encoding: Encoding, *, utf8: bool
 ) -> dict[int, bytes]:
     """Who the object is about, and how it was de-identified (PS3.15, E.1.1; PS3.3, C.12.1.1.2), by tag.
 
@@ -48,12 +48,19 @@ def stamps(
         encoding: of the output.
         utf8: whether text of the output may be more than ASCII.
     """
+    name = subject.encode("ascii")
+    who = {tag: write_element(tag, vr, name, encoding) for tag, vr in ((0x00100010, "PN"), (0x00100020, "LO"))}
+    return who | _what_was_done(options, family, encoding, utf8)
+
+
+@lru_cache(maxsize=64)
+def _what_was_done(
+    options: tuple[DicomOption, ...], family: str, encoding: Encoding, utf8: bool
+) -> MappingProxyType[int, bytes]:
     applied = [o for o in options if o not in _OF_PIXELS and _FAMILIES.get(o, family) == family]
     methods = sorted((_PROFILE, *(METHODS[option] for option in applied)))
     items = b"".join(write_item(coded_item(code, "DCM", meaning, encoding), encoding) for code, meaning in methods)
     values = [
-        (0x00100010, "PN", subject.encode("ascii")),
-        (0x00100020, "LO", subject.encode("ascii")),
         (0x00120062, "CS", b"YES"),
         (0x00120063, "LO", b"Collecte: DICOM PS3.15 2026c, table E.1-1; deny by default"),
         (0x00120064, "SQ", items),
@@ -61,7 +68,7 @@ def stamps(
     ]
     if utf8:
         values.append((0x00080005, "CS", b"ISO_IR 192"))
-    return {tag: write_element(tag, vr, value, encoding) for tag, vr, value in values}
+    return MappingProxyType({tag: write_element(tag, vr, value, encoding) for tag, vr, value in values})
 
 
 def _temporal(options: Iterable[DicomOption]) -> bytes:
