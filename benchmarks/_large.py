@@ -1,7 +1,5 @@
 """De-identifying at scale: images of many frames against a plain copy, their memory, and two processes against one."""
 
-import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +9,7 @@ from pathlib import Path
 
 from benchmarks._images import FRAME_BYTES, demo_context, folder, multi_frame, slices
 from benchmarks._measure import Row, against, medians, not_measured
-from benchmarks._peers import copy_of
+from benchmarks._peers import copy_of, hashed_copy
 from benchmarks.residual import identifiers
 from collecte.formats import Context, dicom
 from collecte.keys import Keys
@@ -25,8 +23,6 @@ CASES = (("50 MB", 100, 7), ("2 GB", 4000, 5))
 COPY_GOAL, PEAK_MB, PROCESSES_GOAL = 1.2, 200, 0.55
 #: Slices that two processes share.
 FEWER, MORE, PROCESS_ROUNDS = 300, 900, 3
-#: Bytes at a time of the plain copy: they stay in the processor's cache while they are hashed twice.
-_CHUNK = 1 << 18
 
 
 def run() -> list[Row]:
@@ -43,7 +39,7 @@ def _case(what: str, frames: int, rounds: int) -> list[Row]:
         contexts = [demo_context(Keys.new()) for _ in range(rounds)]
         names = [dicom.harvest(path, "", context).name for context in contexts]
         taken = medians(
-            {"ours": lambda turn: _make_safe(path, names[turn], contexts[turn]), "copy": lambda _: _copy(path)},
+            {"ours": lambda turn: _make_safe(path, names[turn], contexts[turn]), "copy": lambda _: hashed_copy(path)},
             rounds,
             before=lambda _: copy_of(path).unlink(missing_ok=True),
             clock=time.process_time,
@@ -56,20 +52,6 @@ def _make_safe(path: Path, name: str, context: Context) -> None:
     safe = dicom.make_safe(path, copy_of(path), name, context)
     if not (safe.sha256 and safe.sha256_in):
         raise RuntimeError("the image was not made safe")
-
-
-def _copy(path: Path) -> None:
-    """Hashes what it reads and what it writes, and flushes, as ours does."""
-    read, written = hashlib.sha256(), hashlib.sha256()
-    buffer = memoryview(bytearray(_CHUNK))
-    with path.open("rb", buffering=0) as source, copy_of(path).open("wb", buffering=0) as target:
-        while count := source.readinto(buffer):
-            read.update(buffer[:count])
-            target.write(buffer[:count])
-            written.update(buffer[:count])
-        os.fsync(target.fileno())
-    if read.digest() != written.digest():
-        raise RuntimeError("the copy differs")
 
 
 def _peak(name: str, path: Path) -> Row:
