@@ -328,3 +328,14 @@ def test_a_long_name_in_what_only_looks_like_a_pseudonym_is_found(tmp_path: Path
     scanner = compile_scanner([Identifier(IdentifierKind.NAME, "LESCAUT")])
     found = scanner.scan(path, ["sub-ab2lescaut7cdefg"])
     assert [(finding.code, finding.place) for finding in found] == [("RESIDUAL-NAME", "row 2")]
+
+
+@pytest.mark.parametrize("name", ["Sub^Marie", "SUB", "sub-01^Marie"])
+def test_a_patient_called_as_pseudonyms_begin_holds_nobody_else_back(tmp_path: Path, name: str) -> None:
+    dataset = clean_dataset()
+    dataset.PatientName = dataset.PatientID = SUBJECT
+    path = write(tmp_path / "x.dcm", dataset)
+    scanner = compile_scanner([Identifier(kind, name) for kind in (IdentifierKind.NAME, IdentifierKind.ID)])
+    assert scanner.scan(path, [SUBJECT]) == ()
+    dataset.PatientName = "Sub"
+    assert scanner.scan(write(tmp_path / "y.dcm", dataset), [SUBJECT])

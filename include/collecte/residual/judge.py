@@ -17,6 +17,7 @@ REACH = 80
 _LETTERS = re.compile(rb"[a-z\x9c\xe6\xdf]*")
 _CODE = re.compile(rb"[a-z2-7]{16}")  # a pseudonym or a reference of collecte.pseudonym
 _RUN = re.compile(rb"[a-z0-9]*")
+_PSEUDONYM, _PSEUDONYM_LENGTH = re.compile(rb"(?<![a-z0-9])sub-[a-z2-7]{16}(?![a-z0-9])"), 20
 _DELIMITERS = frozenset(b" \t\r\n\0^=,;:-_'\"/\\()[]<>|&.")
 #: VRs whose numbers are measurements and counts, and dates and times, unless they are badly formed.
 _MEASURES = frozenset(("IS", "DS"))
@@ -54,6 +55,8 @@ class Context:
 
 def counts(token: Token, context: Context) -> bool:
     """Whether the token, standing there, betrays somebody."""
+    if _in_pseudonym(context):
+        return False
     if token.weak:
         return _personal(context) and _apart(context)
     return _JUDGES[token.shape](token, context)
@@ -82,7 +85,7 @@ def _whole_phrase(phrases: tuple[tuple[bytes, ...], ...]) -> re.Pattern[bytes]:
 
 def _number(token: Token, context: Context) -> bool:
     """Digits alone: whole numbers, no piece of a decimal or a UID, and of some length where numbers are at home."""
-    if not _whole(context) or _in_pseudonym(token, context):
+    if not _whole(context):
         return False
     length = len(token.text)
     if context.vr == "SH" and length <= 6 and _CODE.fullmatch(context.value.strip().lower()):
@@ -180,7 +183,7 @@ def _by_chance(token: Token, context: Context) -> bool:
     after = _LETTERS.match(context.after)
     if before and after and token.text.isalpha() and before[0][::-1] + token.text + after[0] in known():
         return True
-    return (len(token.text) <= 6 and _in_code(token, context)) or _in_pseudonym(token, context)
+    return len(token.text) <= 6 and _in_code(token, context)
 
 
 def _in_code(token: Token, context: Context) -> bool:
@@ -188,11 +191,15 @@ def _in_code(token: Token, context: Context) -> bool:
     return bool(_CODE.fullmatch(run)) and (marked or any(byte in b"234567" for byte in run))
 
 
-def _in_pseudonym(token: Token, context: Context) -> bool:
+def _in_pseudonym(context: Context) -> bool:
     """Whether it stands inside a pseudonym that this project made for one of the file's own subjects: of 200,000 such,
-    some hold a name of seven letters by chance. No one without the keys can write another text that is one."""
-    run, marked = _run(token, context)
-    return marked and f"sub-{run.decode('latin-1')}" in context.ours
+    some hold a name of seven letters by chance, and all of them the name Sub. No one without the keys can write another
+    text that is one."""
+    around = context.before + context.matched + context.after
+    start, end = len(context.before), len(context.before) + len(context.matched)
+    near = _PSEUDONYM.finditer(around.lower(), max(0, start - _PSEUDONYM_LENGTH))
+    ours = (run for run in near if run[0].decode("ascii") in context.ours)
+    return any(run.start() <= start and end <= run.end() for run in ours)
 
 
 def _run(token: Token, context: Context) -> tuple[bytes, bool]:
