@@ -77,7 +77,8 @@ def make_file_safe(
     return safe
 
 
-_TAG = re.compile(r"\(([0-9A-F]{3}[02468ACE]),([0-9A-F]{4})\)")
+#: A standard attribute before the pixels, as a scan names its place.
+_TAG = re.compile(r"\((?!7FE0)([0-9A-F]{3}[02468ACE]),([0-9A-F]{4})\)")
 
 
 def _tags_of(findings: Iterable[Finding]) -> frozenset[int]:

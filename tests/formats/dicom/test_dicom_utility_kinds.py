@@ -7,6 +7,7 @@ from typing import Any
 import highdicom as hd
 import numpy as np
 import pytest
+from PIL import ImageCms
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 from pydicom.tag import Tag
@@ -18,6 +19,7 @@ from tests.formats.dicom.utility import (
     add_private,
     assert_same,
     before_and_after,
+    colours,
     found,
     made_safe,
     optionless,
@@ -178,14 +180,14 @@ def tiles(datasets: Sequence[Dataset]) -> dict[str, Any]:
                          for one in (path.IlluminationTypeCodeSequence, path.IlluminationColorCodeSequence)],
         "path": {str(one) for one in found(data, "OpticalPathIdentifier")} == {str(path.OpticalPathIdentifier)},
         "lens": float(path.ObjectiveLensPower),
-        "colour": len(path.ICCProfile),
+        "colour": colours(path.ICCProfile),
         "pixels": data.pixel_array,
     }  # fmt: skip
 
 
 def slide() -> list[Dataset]:
     data = more_images.slide(33)
-    profile = bytes(36) + b"acsp" + bytes(92)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     spectrum = items(code("414298005", "SCT", "Full Spectrum"))
     path = fill(data.OpticalPathSequence[0], ObjectiveLensPower="20", ICCProfile=profile)
     fill(path, IlluminationColorCodeSequence=spectrum)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
+from PIL import Image, ImageCms
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -159,3 +160,12 @@ def doubles(value: Any, code: str = "d") -> list[float]:
     if isinstance(value, bytes):
         return list(struct.unpack(f"<{len(value) // struct.calcsize(code)}{code}", value))
     return [float(one) for one in (value if isinstance(value, list) else [value])]
+
+
+def colours(profile: bytes) -> Any:
+    """What the colours of a picture become in sRGB, by an ICC profile."""
+    picture = Image.fromarray(np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8), "RGB")
+    source = ImageCms.ImageCmsProfile(BytesIO(profile))
+    made = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), renderingIntent=0)
+    assert made is not None
+    return np.asarray(made)

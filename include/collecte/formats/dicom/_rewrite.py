@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
+from collecte.formats.dicom import _icc
 from collecte.formats.dicom._codes import (
     CODE_MEANING,
     CODE_SCHEME,
@@ -243,6 +244,8 @@ def _replaced(passage: Passage, element: Element, decision: Decision) -> Done:
             value = _reference(plan, element.tag, raw)
         case Action.SUBJECT:
             value = plan.subject.encode("ascii") if raw.strip(b"\0 ") in plan.named else b""
+        case Action.PROFILE:
+            value = _icc.written_anew(raw)
         case Action.REPLACE:
             value = (decision.value or "").encode("utf-8" if plan.declared else "ascii", "replace")
             value = value if decision.check is None or decision.check(value) else None

@@ -40,7 +40,7 @@ _OPTIONS = {column: option for option, column in COLUMNS.items()}
 #: VRs of text in the character set of the file.
 TEXT_VRS = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))
 _DATE_VRS = ("DA", "DT")
-_CHARACTER_SET = 0x00080005
+_CHARACTER_SET, _ICC_PROFILE = 0x00080005, 0x00282000
 #: Names the coding schemes of an object (PS3.3, C.12.1.1.7): an item is nothing without its designator.
 CODING_SCHEMES = 0x00080110
 #: Dummies that say more than that something was removed: of Rescale Type, "unspecified" (PS3.3, C.11.1.1.2);
@@ -63,6 +63,7 @@ class Action(Enum):
     REFERENCE = "reference replaced"
     SUBJECT = "subject"
     REPLACE = "replaced"
+    PROFILE = "profile written anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,8 @@ class Rules:
         action, rule = self._action(tag, first, kind)
         if action is Action.CLEAN and tag in self.withheld:
             action, rule = _resolve("X/Z/D", kind), "Collecte: an identifier of the delivery stands in it"
+        if action is Action.KEEP and tag == _ICC_PROFILE:
+            action = Action.PROFILE
         value = self._ruled[tag].value if tag in self._ruled else None
         check = checker(first, tag) if action in (Action.KEEP, Action.REPLACE) else None
         return Decision(action, rule, first, meant, check, _resolve("X/Z/D", kind), stand_in, value)

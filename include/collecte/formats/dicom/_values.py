@@ -33,8 +33,6 @@ _STRINGS = {
 }
 _LONGEST = {"LO": 64, "SH": 16, "AE": 16, "ST": 1024, "LT": 10240}
 
-_ICC_PROFILE = 0x00282000
-
 #: Twelve letters or eight digits in a row, as no vector of numbers has them by chance; tables of colours do.
 _WRITTEN = re.compile(rb"[A-Za-z][A-Za-z^ ]{11,}|[0-9]{8,}")
 _FEWEST_SIGNS, _SHORTEST = 3, 8
@@ -68,8 +66,6 @@ def checker(vr: str, tag: int) -> Callable[[bytes], object] | None:
     """What is true of a value of this attribute that has the form of its VR; None where any bytes have."""
     if vr in _STRINGS:
         return _STRINGS[vr].fullmatch
-    if tag == _ICC_PROFILE:
-        return lambda raw: raw[36:40] == b"acsp"  # the signature of ISO 15076-1, 7.2.9
     if vr in BINARY_SIZES:
         return _binary(BINARY_SIZES[vr], _most(tag))
     if vr in _LONGEST:

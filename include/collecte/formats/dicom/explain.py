@@ -190,6 +190,7 @@ _CHANGED = {
     Action.UID: "UID replaced",
     Action.REFERENCE: "reference replaced",
     Action.SUBJECT: "pseudonym",
+    Action.PROFILE: "written anew",
 }
 
 
