@@ -339,3 +339,14 @@ def test_a_patient_called_as_pseudonyms_begin_holds_nobody_else_back(tmp_path: P
     assert scanner.scan(path, [SUBJECT]) == ()
     dataset.PatientName = "Sub"
     assert scanner.scan(write(tmp_path / "y.dcm", dataset), [SUBJECT])
+
+
+def test_pixels_of_fat_are_no_name_in_half_width_katakana(tmp_path: Path) -> None:
+    dataset = clean_dataset()
+    name = "\uff94\uff8f\uff80\uff9e"  # in UTF-16: -108, -113, -128, -98
+    dataset.PixelData = name.encode("utf-16-le").ljust(len(dataset.PixelData), b"\0")
+    scanner = compile_scanner([Identifier(IdentifierKind.NAME, f"{name}^\uff80\uff9b\uff73")])
+    assert scanner.scan(write(tmp_path / "x.dcm", dataset), [SUBJECT]) == ()
+    dataset.PatientComments = name
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    assert scanner.scan(write(tmp_path / "y.dcm", dataset), [SUBJECT])

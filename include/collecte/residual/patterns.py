@@ -137,8 +137,10 @@ def _phrase(token: Token, words: tuple[bytes, ...], unit: int) -> Pattern:
 
 
 def _encodings(word: str) -> frozenset[bytes]:
+    """In two bytes a character only what has enough of them: a name of four half-width katakana is four pixels of fat,
+    as CT measures them."""
     forms = {
         unicodedata.normalize(n, w) for n in ("NFC", "NFD") for w in (word, word.lower(), word.upper(), word.title())
     }
-    names = ("utf-8", "cp1252", "utf-16-le", "utf-16-be")
+    names = ("utf-8", "cp1252", *(("utf-16-le", "utf-16-be") if len(word) >= PIXEL_LENGTH else ()))
     return frozenset(raw for form in forms for name in names if len(raw := form.encode(name, "ignore")) >= len(word))
