@@ -90,10 +90,20 @@ def _order(token: Token) -> tuple[bytes, str, bool, tuple[tuple[bytes, ...], ...
     return token.text, token.kind, token.weak, token.phrases
 
 
+#: Identifiers that are remembered, as the files of a series repeat theirs.
+_MET = 10_000
+
+
 def _write(connection: sqlite3.Connection, identifiers: Iterable[Identifier]) -> None:
     for table in _TABLES:
         connection.execute(table)
+    met = set[Identifier]()
     for identifier in identifiers:
+        if identifier in met:
+            continue
+        if len(met) >= _MET:
+            met.clear()
+        met.add(identifier)
         if identifier.kind is IdentifierKind.BIRTH_DATE:
             if identifier.subject and dates.is_day(identifier.value):
                 row = (identifier.subject, identifier.value)
