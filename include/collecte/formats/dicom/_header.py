@@ -5,6 +5,7 @@ header lies as the one before did, its elements are looked up by runs of several
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from collecte.formats.dicom._elements import Element, Encoding, Header
+from collecte.formats.dicom._lengths import TAGS
 from collecte.formats.dicom._rewrite import MEMORY_BYTES, Done, Layout, Passage, rewrite, write_private
 from collecte.formats.dicom._rules import TOP
 
@@ -28,7 +29,8 @@ def header(passage: Passage, read: Header, encoding: Encoding, stamped: Mapping[
     """
     plan, elements = passage.plan, read.elements
     if plan.layout is None or plan.layout.elements is not elements or plan.layout.stamped != stamped.keys():
-        plan.layout = Layout(elements, frozenset(stamped)) if read.remembered else None
+        alone = read.remembered and TAGS.isdisjoint(elements)  # what is as long as another element says
+        plan.layout = Layout(elements, frozenset(stamped)) if alone else None
         return _joined(rewrite(passage, elements.values(), TOP, encoding) | dict(stamped))
     layout = plan.layout
     if not layout.runs:

@@ -6,7 +6,7 @@ of one series are much alike, so a :class:`Plan` remembers what became of the el
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
@@ -28,9 +28,11 @@ from collecte.formats.dicom._elements import (
     Encoding,
     Item,
     items_of,
+    read_element,
     write_element,
     write_item,
 )
+from collecte.formats.dicom._lengths import TAGS, longest
 from collecte.formats.dicom._private import PrivateRule, creators, private_vr, rule_of, written_anew
 from collecte.formats.dicom._rules import CODING_SCHEMES, TEXT_VRS, Action, Decision, Rules
 from collecte.formats.dicom._tables import by_tag
@@ -131,7 +133,7 @@ class Passage:
                 self.counts[name] += number
 
 
-def rewrite(passage: Passage, elements: Iterable[Element], place: int, encoding: Encoding) -> dict[int, bytes]:
+def rewrite(passage: Passage, elements: Collection[Element], place: int, encoding: Encoding) -> dict[int, bytes]:
     """The written elements that stay, by tag.
 
     Args:
@@ -167,9 +169,22 @@ def rewrite(passage: Passage, elements: Iterable[Element], place: int, encoding:
             written[tag] = done.written
         dones.append(done)
     passage.count(dones)
+    if not TAGS.isdisjoint(written):
+        written |= _cut(passage, written, longest(data, elements, encoding))
     if private:
         written |= write_private(passage, private, encoding)
     return written
+
+
+def _cut(passage: Passage, written: Mapping[int, bytes], longest: Mapping[int, int]) -> dict[int, bytes]:
+    """The elements of bulk data that are longer than they may be, as written, without what is too much."""
+    encoding, cut = passage.plan.encoding, {}
+    for tag in longest.keys() & written.keys():
+        element = read_element(written[tag], 0, encoding)
+        value = written[tag][element.value : element.end]
+        if len(value) > longest[tag]:
+            cut[tag] = write_element(tag, element.vr, value[: longest[tag]], encoding)
+    return cut
 
 
 def apply(passage: Passage, element: Element, decision: Decision, encoding: Encoding) -> Done:

@@ -33,12 +33,15 @@ _STRINGS = {
 }
 _LONGEST = {"LO": 64, "SH": 16, "AE": 16, "ST": 1024, "LT": 10240}
 
+#: ChannelMinimumValue, ChannelMaximumValue, WaveformPaddingValue: one number each.
+_NUMBERS, _NUMBER_BYTES = (0x54000110, 0x54000112, 0x5400100A), 4
+
 #: Twelve letters or eight digits in a row, as no vector of numbers has them by chance; tables of colours do.
 _WRITTEN = re.compile(rb"[A-Za-z][A-Za-z^ ]{11,}|[0-9]{8,}")
 _FEWEST_SIGNS, _SHORTEST = 3, 8
-#: A whole value of what texts are made of. At most one @: it ends every double from 2 to 131,071, little endian.
+#: A whole value of what texts are made of.
 _ACCENTS = "àáâãäåæçèéêëíîïñóôöøùúûüßÀÂÄÇÈÉÊÖÜ"
-_TEXT = re.compile(rb"(?=[^@]*@?[^@]*\Z)[A-Za-z0-9 '()+,\-./:;@^_%s]{10,}" % _ACCENTS.encode("latin-1"))
+_TEXT = re.compile(rb"[A-Za-z0-9 '()+,\-./:;@^_%s]{10,}" % _ACCENTS.encode("latin-1"))
 _ACCENTED = 0.25
 
 _DUMMIES = {
@@ -66,11 +69,15 @@ def checker(vr: str, tag: int) -> Callable[[bytes], object] | None:
     """What is true of a value of this attribute that has the form of its VR; None where any bytes have."""
     if vr in _STRINGS:
         return _STRINGS[vr].fullmatch
+    if tag in _NUMBERS:
+        return lambda raw: len(raw) <= _NUMBER_BYTES
     if vr in BINARY_SIZES:
         return _binary(BINARY_SIZES[vr], _most(tag))
     if vr in _LONGEST:
         longest = _LONGEST[vr]
         return lambda raw: len(raw) <= longest or all(len(v) <= longest for v in raw.split(b"\\"))
+    if vr in ("OB", "OW"):
+        return lambda raw: not (_is_text(raw.rstrip(b"\0 ")) or _is_text(raw.replace(b"\0", b"")))
     return (lambda raw: not _is_written(raw)) if vr in ("OF", "OD", "OL") else None
 
 
@@ -86,8 +93,13 @@ def _is_written(raw: bytes) -> bool:
         return False
     if any(len(set(match[0])) >= _FEWEST_SIGNS for match in _WRITTEN.finditer(raw)):
         return True
-    text = raw.rstrip(b"\0 ")
-    if _TEXT.fullmatch(text) is None or len(set(text)) < _FEWEST_SIGNS:
+    return _is_text(raw.rstrip(b"\0 "))
+
+
+def _is_text(text: bytes) -> bool:
+    """Whether all of a value is what texts are made of, with at most one @: it ends every double from 2 to 131,071,
+    little endian."""
+    if _TEXT.fullmatch(text) is None or len(set(text)) < _FEWEST_SIGNS or text.count(b"@") > 1:
         return False
     return sum(sign > 0x7F for sign in text) <= max(2, _ACCENTED * len(text))
 

@@ -1,0 +1,95 @@
+"""Bulk values: none is a text, and none is longer than what says how long it is."""
+
+import struct
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+from pydicom.tag import Tag
+
+from collecte.formats.dicom._values import checker
+from tests.formats.dicom.builders import Maker, element, item, slice_of, spliced, written
+from tests.formats.dicom.fuzzing import bounded
+
+NAME = b"Quornzyx^Belphoebe 8828878787"
+RAMP = bytes(range(256))
+WIDE = struct.pack("<256H", *(257 * number for number in range(256)))
+
+
+def _palette(folder: Path, descriptor: tuple[int, int, int], table: bytes) -> Path:
+    image = slice_of(PhotometricInterpretation="PALETTE COLOR")
+    for number, colour in enumerate(("Red", "Green", "Blue"), 1):
+        image.add_new(0x00281100 + number, "US", list(descriptor))
+        image.add_new(0x00281200 + number, "OW", table)
+        assert colour in image[0x00281200 + number].keyword
+    return written(image, folder / "in")
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "table"), [((256, 0, 16), WIDE), ((256, 0, 8), RAMP), ((256, 0, 8), WIDE), ((0, 0, 16), WIDE * 256)]
+)
+def test_a_palette_stays_and_what_stands_behind_it_goes(
+    tmp_path: Path, make: Maker, descriptor: tuple[int, int, int], table: bytes
+) -> None:
+    for behind in (b"", NAME + b" "):
+        made = make(_palette(tmp_path, descriptor, table + behind))
+        assert made.dataset.RedPaletteColorLookupTableData == table
+        assert made.dataset.BluePaletteColorLookupTableData == table
+        assert b"uornzyx" not in made.bytes
+
+
+def test_files_that_lie_alike_are_cut_alike(tmp_path: Path, make: Maker) -> None:
+    """The runs of a header that is remembered are looked up by their bytes; what is as long as another element says is
+    not."""
+    for _ in range(3):
+        made = make(_palette(tmp_path, (256, 0, 16), WIDE + NAME + b" "))
+        assert b"uornzyx" not in made.bytes
+        assert made.dataset.GreenPaletteColorLookupTableData == WIDE
+
+
+def test_what_stands_behind_the_table_of_a_sequence_goes(tmp_path: Path, make: Maker) -> None:
+    table = element(0x00283002, "US", struct.pack("<3H", 256, 0, 16)) + element(0x00283006, "OW", WIDE + NAME + b" ")
+    made = make(spliced(tmp_path / "in", [element(0x00283010, "SQ", item(table))]))
+    assert made.dataset.VOILUTSequence[0].LUTData == WIDE
+    assert b"uornzyx" not in made.bytes
+
+
+def test_what_stands_behind_a_waveform_goes(tmp_path: Path, make: Maker) -> None:
+    path = get_testdata_file("waveform_ecg.dcm", download=False)
+    assert path
+    ecg = pydicom.dcmread(path)
+    before = [group.WaveformData for group in ecg.WaveformSequence]
+    for group in ecg.WaveformSequence:
+        group.WaveformData += NAME + b" "
+    made = make(written(ecg, tmp_path / "in"))
+    assert [group.WaveformData for group in made.dataset.WaveformSequence] == before
+    assert b"uornzyx" not in made.bytes
+
+
+@pytest.mark.parametrize("text", [NAME + b" ", NAME.decode().encode("utf-16-le"), b"IPP 8828878787"])
+@pytest.mark.parametrize(
+    "keyword", ["RedPaletteColorLookupTableData", "SegmentedRedPaletteColorLookupTableData", "LUTData", "WaveformData"]
+)
+def test_no_text_fills_bulk_data(keyword: str, text: bytes) -> None:
+    check = checker("OW", Tag(keyword))
+    assert check
+    assert not check(text)
+    assert check(RAMP)
+    assert check(WIDE)
+
+
+@pytest.mark.parametrize("keyword", ["ChannelMinimumValue", "ChannelMaximumValue", "WaveformPaddingValue"])
+def test_one_number_is_no_longer_than_a_number(keyword: str) -> None:
+    check = checker("OW", Tag(keyword))
+    assert check
+    assert check(b"\0\x80")
+    assert not check(NAME)
+
+
+def test_a_value_of_many_letters_is_read_once() -> None:
+    """Not once from each of them."""
+    check = checker("OF", Tag("PointCoordinatesData"))
+    assert check
+    with bounded(5):
+        assert check(b"a" * 4_000_000 + b"@@")
