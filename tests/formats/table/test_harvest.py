@@ -5,8 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from collecte.formats.table._columns import announced
+from collecte.formats.table._text import direct_identifiers
 from collecte.pseudonym import Pseudonymiser
 from collecte.records import Identifier, IdentifierKind, PatientRef
+from tests.formats.dicom.fuzzing import bounded
 from tests.formats.table.conftest import KEYS, Judged
 
 Judge = Callable[..., Judged]
@@ -95,3 +97,12 @@ def test_an_identifier_shows_nothing_of_itself() -> None:
 def test_a_header_announces_what_its_column_holds(header: str, kind: str | None) -> None:
     found = announced(header)
     assert (found.value if found else None) == kind
+
+
+def test_an_address_is_found_behind_a_very_long_word() -> None:
+    """Each sign of it is read once, not once from each of them, which would take hours."""
+    with bounded(10):
+        found = direct_identifiers(
+            "a" * 1_000_000 + "@@ " + "1" * 1_000_000 + " écrire à a.lescaut@chu.example", strict=True
+        )
+    assert (IdentifierKind.EMAIL, "a.lescaut@chu.example") in found

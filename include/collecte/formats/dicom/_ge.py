@@ -129,7 +129,7 @@ def clean_b_value(raw: bytes) -> bytes | None:
     return b"\\".join([first, *(value if _SMALL.fullmatch(value) else b"0" for value in others[:15])])
 
 
-_MEASURE = re.compile(rb" *-?\d{0,5}(?:\.\d{0,8})? *")
+_MEASURE = re.compile(rb" *+-?\d{0,5}(?:\.\d{0,8})? *+")
 
 
 def clean_numbers(raw: bytes) -> bytes | None:

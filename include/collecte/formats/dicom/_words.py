@@ -14,8 +14,8 @@ from collecte.formats.dicom._tables import rows
 _TOKENS = re.compile(r"[^\W\d_]+|\d+|[\W_]")
 #: Letters and digits in one: B30f, VB20A, or the number of a patient.
 _RUNS = re.compile(r"[^\W_]+")
-#: Numbers in a row: a date, a telephone number.
-_CHAINS = re.compile(r"\d+(?:[ .,:/\-]+\d+)+")
+#: Numbers in a row: a date, a telephone number. Each is begun once and never given back: many digits are read once.
+_CHAINS = re.compile(r"(?<!\d)\d++(?:[ .,:/\-]++\d++)++")
 #: Letters of a word that needs no look: T1, SE, Br.
 _SHORT = 2
 #: Digits that a machine's own words have; more of them number people, and tell days.

@@ -27,7 +27,8 @@ _SHORTEST_DIRECT = 6
 
 _WORDS = re.compile(r"[^\W_]+")
 _NINE_DIGITS = re.compile(r"(?:\d\D{0,3}){8}\d")
-_EMAIL = re.compile(r"[^\s@<>,;:()\[\]]+@[^\s@<>,;:()\[\]]+\.[a-z]{2,}", re.IGNORECASE)
+#: Begun once a word, and never given back: a cell of one long word is read in one go.
+_EMAIL = re.compile(r"(?<![^\s@<>,;:()\[\]])[^\s@<>,;:()\[\]]++@[^\s@<>,;:()\[\]]+\.[a-z]{2,}", re.IGNORECASE)
 _PHONE = re.compile(r"(?<!\d)(?<!\d\.)(?:\+33|0033|\(\+33\)|0)\s?(?:\(0\)\s?)?[1-9](?:[\s.\-/]?\d{2}){4}(?!\.?\d)")
 _NIR = re.compile(
     r"(?<!\d)(?<!\d\.)[1-478]([\s.\-/]{0,2})\d\d\1\d\d[\s.\-/]{0,2}(?:\d\d|2[AB])[\s.\-/]{0,2}\d{3}[\s.\-/]{0,2}\d{3}"
