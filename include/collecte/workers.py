@@ -4,12 +4,14 @@ import multiprocessing
 import pickle
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Barrier
 from typing import Any, TypeVar
 
 from collecte.errors import NeedsPerson
@@ -89,23 +91,37 @@ def workers(jobs: int, advance: Advance) -> Iterator[Workers]:
 @contextmanager
 def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+    spawn = multiprocessing.get_context("spawn")
+    # A call starts a process where none is idle, so none is before all are there: one that was started later would hear
+    # interrupts, and one that an interrupt cut off from its start would be known to nobody, and outlive the others.
+    pool = ProcessPoolExecutor(processes, spawn, initializer=_wait, initargs=(spawn.Barrier(processes),))
+    done = False
     try:
-        with _deaf_to_interrupts():  # which the processes inherit; each call starts one
+        with _deaf_to_interrupts():  # as the processes are from then on
             for _ in range(processes):
                 pool.submit(_nothing)
         yield pool
-    except BaseException as error:
-        for child in set(multiprocessing.active_children()) - before:
-            child.terminate()
-        if isinstance(error, BrokenProcessPool):
-            raise NeedsPerson(
-                "The operating system ended a process that shared the work, perhaps for want of memory.",
-                "run it again with fewer --jobs, or with more memory.",
-            ) from None
-        raise
+        done = True
+    except BrokenProcessPool:
+        raise NeedsPerson(
+            "The operating system ended a process that shared the work, perhaps for want of memory.",
+            "run it again with fewer --jobs, or with more memory.",
+        ) from None
     finally:
-        pool.shutdown(cancel_futures=True)
+        try:
+            if not done:
+                _terminate(before)
+        finally:
+            if not done:  # again: Ctrl-C is often pressed twice, and may have cut the first time short
+                _terminate(before)
+            pool.shutdown(cancel_futures=True)
+
+
+def _terminate(before: Collection[BaseProcess]) -> None:
+    """End the processes that were not there before."""
+    with _deaf_to_interrupts():
+        for child in set(multiprocessing.active_children()) - set(before):
+            child.terminate()
 
 
 @contextmanager
@@ -120,6 +136,11 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 def _nothing() -> None:
     """What starts a process."""
+
+
+def _wait(barrier: Barrier) -> None:
+    """Until all processes are there."""
+    barrier.wait()
 
 
 @lru_cache(maxsize=1)
