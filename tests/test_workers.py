@@ -35,10 +35,10 @@ def _ends(number: int) -> int:
 
 
 def _interrupts(number: int) -> int:
-    """A terminal sends Ctrl-C to every process: to this one, which is deaf to it, and to the one that waits. It comes
-    twice, once from each of two processes, and the second time amid what the first has begun."""
+    """A terminal sends Ctrl-C to every process: to this one, which is deaf to it, and to the one that waits."""
     os.kill(os.getpid(), signal.SIGINT)
-    os.kill(os.getppid(), signal.SIGINT)
+    if number == 0:
+        os.kill(os.getppid(), signal.SIGINT)
     while True:
         signal.pause()
 

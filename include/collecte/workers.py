@@ -59,7 +59,8 @@ class Workers:
         size = max(1, min(_TOGETHER, len(items) // (4 * processes)))
         ahead: deque[Future[list[Result]]] = deque()
         for start in range(0, len(items), size):
-            ahead.append(pool.submit(_apply, packed, items[start : start + size]))
+            with _deaf_to_interrupts():  # amid it, a lock might stay taken for good
+                ahead.append(pool.submit(_apply, packed, items[start : start + size]))
             if len(ahead) >= _AHEAD * processes:
                 yield from ahead.popleft().result()
         while ahead:
