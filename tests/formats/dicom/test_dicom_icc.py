@@ -69,7 +69,12 @@ def _embedded() -> Iterator[bytes]:
             yield dataset.ICCProfile
 
 
-@pytest.mark.parametrize("profile", [_profile(_srgb(), version=4), _profile(_curves()), *_embedded()])
+def _number(profile: bytes) -> str:
+    """Of bytes, in the name of a test."""
+    return f"{len(profile)} bytes"
+
+
+@pytest.mark.parametrize("profile", [_profile(_srgb(), version=4), _profile(_curves()), *_embedded()], ids=_number)
 def test_the_colours_are_the_same_and_the_words_are_gone(profile: bytes) -> None:
     made = written_anew(profile)
     assert made is not None
@@ -113,6 +118,7 @@ def test_what_stands_behind_a_table_of_colours_is_cut(wide: int) -> None:
         _profile({b"rTRC": b"para" + bytes(4) + b"\xff" * 20}),
         _profile(_srgb())[:128] + b"\xff" * 4 + bytes(400),
     ],
+    ids=_number,
 )
 def test_what_is_no_profile_does_not_stay(broken: bytes) -> None:
     assert written_anew(broken) is None

@@ -29,7 +29,9 @@ def _palette(folder: Path, descriptor: tuple[int, int, int], table: bytes) -> Pa
 
 
 @pytest.mark.parametrize(
-    ("descriptor", "table"), [((256, 0, 16), WIDE), ((256, 0, 8), RAMP), ((256, 0, 8), WIDE), ((0, 0, 16), WIDE * 256)]
+    ("descriptor", "table"),
+    [((256, 0, 16), WIDE), ((256, 0, 8), RAMP), ((256, 0, 8), WIDE), ((0, 0, 16), WIDE * 256)],
+    ids=["16 bits", "8 bits", "8 bits in words", "65,536 entries"],
 )
 def test_a_palette_stays_and_what_stands_behind_it_goes(
     tmp_path: Path, make: Maker, descriptor: tuple[int, int, int], table: bytes
