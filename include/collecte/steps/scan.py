@@ -64,11 +64,14 @@ class _Scan:
     scratch: Path
 
     def __call__(self, path: str) -> tuple[Finding, ...]:
-        subjects = _subjects(self.scratch / "subjects")
+        told = self.scratch / "subjects"
+        subjects = _subjects(told, told.stat().st_mtime_ns)
         own = subjects & set(PurePosixPath(path).parts)
         return tuple(scanner_of(self.scratch / "words").scan(self.target / path, own or subjects))
 
 
 @lru_cache(maxsize=1)
-def _subjects(path: Path) -> frozenset[str]:
+def _subjects(path: Path, written: int) -> frozenset[str]:
+    """Those of one run; ``written`` tells them from those of the run before, which stood in the same place."""
+    del written
     return frozenset(path.read_text().split())
