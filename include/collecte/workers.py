@@ -4,7 +4,7 @@ import multiprocessing
 import pickle
 import signal
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
@@ -118,10 +118,10 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
             pool.shutdown(cancel_futures=True)
 
 
-def _terminate(before: Collection[BaseProcess]) -> None:
+def _terminate(before: set[BaseProcess]) -> None:
     """End the processes that were not there before."""
     with _deaf_to_interrupts():
-        for child in set(multiprocessing.active_children()) - set(before):
+        for child in set(multiprocessing.active_children()) - before:
             child.terminate()
 
 

@@ -111,9 +111,10 @@ class Whole:
 
     def sha256(self) -> str:
         """SHA-256 (hex) of the whole file: what was not asked for is read now."""
-        buffer = memoryview(bytearray(CHUNK_BYTES if self(memoryview(bytearray(1))) else 0))
-        while len(buffer) and self(buffer) == len(buffer):
-            pass
+        if self(memoryview(bytearray(1))):  # most files were read to their end
+            buffer = memoryview(bytearray(CHUNK_BYTES))
+            while self(buffer) == len(buffer):
+                pass
         return self._digest.hexdigest()
 
 
