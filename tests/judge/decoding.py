@@ -46,10 +46,21 @@ def _decoded(data: Dataset, syntax: str) -> np.ndarray:
         return bits[: count * rows * columns].reshape(count, rows, columns)
     if str(data.PhotometricInterpretation).endswith("422"):
         return np.frombuffer(data.PixelData, np.uint8)[: count * rows * columns * 2]
+    raw = native(data, syntax)[: count * rows * columns * samples]
+    return raw.reshape(count, rows * columns * samples).astype(raw.dtype.newbyteorder("="))
+
+
+def native(data: Dataset, syntax: str) -> np.ndarray:
+    """The values of native pixel data, with whatever follows them."""
     kind = np.dtype(f"{'>' if syntax == ExplicitVRBigEndian else '<'}u{data.BitsAllocated // 8}")
-    size = count * rows * columns * samples
-    raw = np.frombuffer(data.PixelData, kind, size)
-    return raw.reshape(count, -1).astype(kind.newbyteorder("="))
+    return np.frombuffer(data.PixelData, kind, len(data.PixelData) // kind.itemsize)
+
+
+def has_spare_bit(data: Dataset, syntax: str) -> bool:
+    """Whether pixels are native, have 16 bits and do not use the highest."""
+    if UID(syntax).is_encapsulated or data.get("BitsAllocated") != 16:
+        return False
+    return data.get("HighBit") == data.get("BitsStored", 16) - 1 < 15
 
 
 def _frame(frame: bytes, data: Dataset, syntax: str) -> np.ndarray:

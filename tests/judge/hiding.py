@@ -4,11 +4,13 @@ import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 from pydicom.tag import Tag
 
+from tests.judge.decoding import has_spare_bit, native
 from tests.judge.edges import EDGES
 from tests.judge.samples import code
 from tests.judge.strings import Needle, words
@@ -142,11 +144,30 @@ def _overlays(planter: "Planter") -> None:
         planter.put(data, base | 0x22, "LO", planter.strings.text("overlay description"))
         planter.put(data, base | 0x1500, "LO", planter.strings.text("overlay label"))
         planter.put(data, base | 0x4000, "LT", planter.strings.text("overlay comments"))
+    _overlay_in_pixels(planter)
     planter.put(data, 0x50000022, "LO", planter.strings.text("curve description"))
     _plant_bytes(planter, data, 0x50003000, "OW", "curve data", 64)
     planter.put(data, 0x50002500, "LO", planter.strings.text("curve label"))
     planter.put(data, 0x5004200E, "LT", planter.strings.text("audio comments"))
     _plant_bytes(planter, data, 0x5004200C, "OB", "audio samples", 64)
+
+
+def _overlay_in_pixels(planter: "Planter") -> None:
+    """A plane in the highest bit of pixels that do not use it, which spells a text (PS3.5, 8.1.2, edition of 2003)."""
+    data, syntax = planter.sample.data, str(planter.sample.meta.TransferSyntaxUID)
+    if not has_spare_bit(data, syntax) or not data.get("PixelData") or planter.number % 2:
+        return
+    planted = planter.strings.text("overlay in the pixels")
+    bits = np.unpackbits(np.frombuffer(planted.text.encode("latin-1"), np.uint8), bitorder="little")
+    pixels = native(data, syntax).copy()
+    if len(bits) > pixels.size:
+        return
+    planter.planted.append(planted)
+    pixels &= 0x7FFF
+    pixels[: len(bits)] |= bits.astype(pixels.dtype) << 15
+    data["PixelData"]._value = pixels.tobytes()
+    for element, value in ((0x10, 16), (0x11, 32), (0x100, 16), (0x102, 15)):
+        data.add_new(0x60040000 | element, "US", value)
 
 
 def _plant_bytes(planter: "Planter", data: Dataset, tag: int, vr: str, place: str, size: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
+import numpy as np
 import pydicom
 from pydicom.charset import convert_encodings
 from pydicom.dataset import Dataset
@@ -16,6 +17,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from tests.judge.decoding import has_spare_bit, native
 from tests.judge.strings import folded
 
 _DEFLATED_FRAME = "1.2.840.10008.1.2.8.1"
@@ -68,8 +70,18 @@ def views(raw: bytes) -> Iterator[View]:
         frames = b"\n".join(_deflated_frames(dataset))
         if frames:
             yield View("deflated frames", plain(frames), raw=True)
+        if (bits := _spare_bits(dataset)) is not None:
+            yield View("highest bits of the pixels", plain(bits), raw=True)
         values = "\n".join(_values(dataset.file_meta)) + "\n" + "\n".join(_values(dataset))
         yield text_view("decoded values", values)
+
+
+def _spare_bits(dataset: Dataset) -> bytes | None:
+    """The highest bits of pixels that do not use them, eight to a byte; None where there are none."""
+    syntax = str(getattr(dataset, "file_meta", Dataset()).get("TransferSyntaxUID", ""))
+    if not dataset.get("PixelData") or not has_spare_bit(dataset, syntax):
+        return None
+    return np.packbits(native(dataset, syntax) >> 15, bitorder="little").tobytes()
 
 
 def _raw_views(where: str, raw: bytes) -> Iterator[View]:

@@ -46,7 +46,7 @@ def _video(folder: Path, make: Maker) -> Made:
 def _overlay(folder: Path, make: Maker) -> Made:
     image = slice_of()
     image.add_new(0x60000010, "US", 8)
-    image.add_new(0x60000102, "US", 12)
+    image.add_new(0x60000102, "US", 11)
     return make(image)
 
 

@@ -5,6 +5,7 @@ from itertools import takewhile
 from collecte.challenge import DicomRules
 from collecte.findings import Finding
 from collecte.formats.dicom._identity import MODALITY, SOP_CLASS_UID, Identity
+from collecte.formats.dicom._overlay import in_pixels, may_be_cleared
 from collecte.formats.dicom._part10 import Dicom
 from collecte.formats.dicom._tables import refused_classes, sop_classes
 from collecte.formats.dicom._wall import standard_uid
@@ -35,7 +36,7 @@ def refusals(dicom: Dicom, who: Identity, rules: DicomRules) -> tuple[Finding, .
         found.append(Finding("DICOM-RECOGNISABLE", place="BodyPartExamined"))
     if dicom.word(_BURNED_IN_ANNOTATION).upper() == "YES" and rules.text_in_pixels.found == "quarantine":
         found.append(Finding("DICOM-BURNED-IN", place="BurnedInAnnotation"))
-    if _overlay_in_pixels(dicom):
+    if in_pixels(dicom) and not may_be_cleared(dicom):
         found.append(Finding("DICOM-OVERLAY-IN-PIXELS", place="(60xx,0102)"))
     return tuple(found)
 
@@ -73,13 +74,3 @@ def look_of(dicom: Dicom) -> Look:
     if dicom.word(_BURNED_IN_ANNOTATION).upper() == "YES":
         return Look.DECLARED
     return Look(sop_classes()[dicom.word(SOP_CLASS_UID)].text)
-
-
-def _overlay_in_pixels(dicom: Dicom) -> bool:
-    """Whether an overlay uses spare bits of the pixel data, as editions before 2004 allowed: it would stay in them."""
-    if next(reversed(dicom.header.elements), 0) < 0x60000000:
-        return False
-    planes = range(0x60000000, 0x60200000, 0x00020000)
-    return any(
-        plane | 0x10 in dicom.header.elements and plane | 0x3000 not in dicom.header.elements for plane in planes
-    )

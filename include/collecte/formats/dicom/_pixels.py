@@ -19,6 +19,7 @@ from collecte.formats.dicom._elements import (
     Element,
     Encoding,
 )
+from collecte.formats.dicom._overlay import cleared, in_pixels
 from collecte.formats.dicom._part10 import Dicom
 from collecte.formats.dicom._source import Short, Sink
 from collecte.formats.dicom._stream import broken
@@ -60,7 +61,7 @@ def _native(dicom: Dicom, pixels: Element, sink: Sink) -> None:
     if there < wanted:
         raise Short
     sink(_element_header(pixels, wanted + (wanted & 1), dicom.output_encoding))
-    dicom.source.copy(wanted, sink)
+    dicom.source.copy(wanted, cleared(dicom, sink) if in_pixels(dicom) else sink)
     if wanted & 1:
         sink(b"\0")
 
