@@ -6,9 +6,11 @@ What is covered is judged by hand, IOD by IOD, in ``judged/iods.csv``; the SOP c
 import json
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
 from pydicom._uid_dict import UID_dictionary
+from pydicom.datadict import tag_for_keyword
 from tables import judged, text
 
 #: PS3.6 table A-1 names these; pydicom 3.0.2 is older than they are.
@@ -21,6 +23,7 @@ _NEWER = {
 #: Storage classes outside the branch of composite objects (PS3.4, B.5 and GG; PS3.6, table A-1).
 _ELSEWHERE = ("1.2.840.10008.5.1.1.27", "1.2.840.10008.5.1.1.29", "1.2.840.10008.5.1.1.30")
 _BRANCH = "1.2.840.10008.5.1.4."
+_TREE = "sr-document-content"
 
 
 @cache
@@ -55,7 +58,8 @@ def covered() -> str:
     for uid, iod in sorted(iods().items(), key=lambda pair: _order(pair[0])):
         name, retired = storage_classes()[uid]
         look = looks[iod]
-        rows.append((uid, name, iod, look["family"], look["pixels"], look["text"], "yes" if retired else ""))
+        last = "" if look["pixels"] == "required" else f"{_last(iod):08X}"
+        rows.append((uid, name, iod, look["family"], look["pixels"], look["text"], last, "yes" if retired else ""))
     return text(
         (
             "The SOP classes that the rules cover, each with its IOD of PS3.3. Source: PS3.6 table A-1 as in pydicom"
@@ -63,10 +67,22 @@ def covered() -> str:
             "family: image, document (a tree of content items), presentation, radiotherapy, waveform, or derived (from"
             " images: neither free text in trees nor photographs). pixels: required, optional, none.",
             "text: where text may be burned into the pixels: always looked at, looked at in a sample, never.",
+            "last: the last attribute that every object has (type 1, in a mandatory module; of a tree, its content):"
+            " one that ends before it was cut. Objects with pixels have these instead.",
         ),
-        ("uid", "name", "iod", "family", "pixels", "text", "retired"),
+        ("uid", "name", "iod", "family", "pixels", "text", "last", "retired"),
         rows,
     )
+
+
+def _last(iod: str) -> int:
+    """The last attribute of an object that must be there. What highdicom has of a tree of content are its items."""
+    modules = {module["key"] for module in standard("iod_module")[iod] if module["usage"] == "M"}
+    if _TREE in modules:
+        return tag_for_keyword("ContentSequence") or 0
+    attributes = chain.from_iterable(standard("module_attribute").get(key, []) for key in modules)
+    needed = (one["keyword"] for one in attributes if one["type"] == "1" and not one["path"])
+    return max(tag_for_keyword(keyword) or 0 for keyword in needed)
 
 
 def refused() -> str:

@@ -157,13 +157,14 @@ def _overlay_in_pixels(planter: "Planter") -> None:
     data, syntax = planter.sample.data, str(planter.sample.meta.TransferSyntaxUID)
     if not has_spare_bit(data, syntax) or not data.get("PixelData") or planter.number % 2:
         return
+    if data.PixelRepresentation:  # unused bits of these repeat the sign, or do not
+        return
     planted = planter.strings.text("overlay in the pixels")
     bits = np.unpackbits(np.frombuffer(planted.text.encode("latin-1"), np.uint8), bitorder="little")
     pixels = native(data, syntax).copy()
-    if len(bits) > pixels.size:
+    if len(bits) > pixels.size or (pixels >> data.BitsStored).any():
         return
     planter.planted.append(planted)
-    pixels &= 0x7FFF
     pixels[: len(bits)] |= bits.astype(pixels.dtype) << 15
     data["PixelData"]._value = pixels.tobytes()
     for element, value in ((0x10, 16), (0x11, 32), (0x100, 16), (0x102, 15)):

@@ -56,9 +56,11 @@ def test_cut_at_every_boundary_and_beside_it(pool: list[bytes], trial: Trial, nu
     edges = {edge + step for place in places(data) for edge in (place.start, place.value) for step in (-1, 0, 1)}
     edges = set(rng.sample(sorted(edges), min(len(edges), 160)))
     edges |= {0, 1, 127, 128, 131, 132, 133, len(data) - 1, *(rng.randrange(len(data)) for _ in range(40))}
-    # An object without image may end where an element does; and what is cut behind an image is not missed.
+    # An object without image may end where an element does, once it has what every object of its class has: RTPlanLabel
+    # and RTPlanGeometry of the plan, the content of the report. And what is cut behind an image is not missed.
     there = places(data)
-    ends = {place.start for place in there if not place.depth and there[-1].tag < 0x7FE00000}
+    needed = 0x300A000C if any(place.tag >> 16 == 0x300A for place in there) else 0x0040A730
+    ends = {place.start for place in there if not place.depth and needed < place.tag and there[-1].tag < 0x7FE00000}
     last = there[-1].start if there[-1].tag > 0x7FE00010 else len(data)
     if number == 1:  # the last byte of a deflated stream may say no more than that it ends
         last -= 1

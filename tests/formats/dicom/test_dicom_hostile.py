@@ -5,9 +5,11 @@ import random
 import warnings
 from pathlib import Path
 
+import pydicom
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydicom.datadict import tag_for_keyword
 
 from collecte.errors import Bug
 from collecte.formats import dicom
@@ -115,3 +117,29 @@ def test_a_half_written_copy_of_a_killed_run_is_overwritten(tmp_path: Path, make
     made = make(slice_of())
     assert made.safe
     assert made.safe.size == len(made.bytes)
+
+
+def test_a_dose_that_was_cut_before_its_pixels_is_refused_and_one_without_an_image_is_not(
+    tmp_path: Path, make: Maker
+) -> None:
+    dose = pydicom.dcmread(bundled("rtdose.dcm"))
+    del dose.PixelData
+    assert [finding.code for finding in make(written(dose, tmp_path / "cut")).harvest.findings] == ["DICOM-NO-PIXELS"]
+    for keyword in ("Rows", "Columns", "NumberOfFrames", "BitsAllocated", "SamplesPerPixel"):
+        delattr(dose, keyword)
+    assert make(written(dose, tmp_path / "histogram")).safe
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [("rtplan.dcm", "RTPlanGeometry"), ("test-SR.dcm", "ContentSequence"), ("rtstruct.dcm", "StructureSetLabel")],
+)
+def test_an_object_that_ends_before_what_every_one_of_its_class_has_was_cut(
+    tmp_path: Path, make: Maker, name: str, last: str
+) -> None:
+    cut = pydicom.dcmread(bundled(name), force=True)
+    for behind in [one.tag for one in cut if one.tag >= tag_for_keyword(last)]:
+        del cut[behind]
+    cut.PatientID = "IPP0012345"
+    findings = make(written(cut, tmp_path / "cut")).harvest.findings
+    assert [(one.code, one.place) for one in findings if one.refuses] == [("DICOM-TRUNCATED", last)]

@@ -1,17 +1,20 @@
 """What both questions need to know of a file before they answer: may it pass? Who it is about says ``_identity``."""
 
+from collections.abc import Iterator
 from itertools import takewhile
+
+from pydicom.datadict import keyword_for_tag
 
 from collecte.challenge import DicomRules
 from collecte.findings import Finding
 from collecte.formats.dicom._identity import MODALITY, SOP_CLASS_UID, Identity
 from collecte.formats.dicom._overlay import in_pixels, may_be_cleared
 from collecte.formats.dicom._part10 import Dicom
-from collecte.formats.dicom._tables import refused_classes, sop_classes
+from collecte.formats.dicom._tables import SopClass, refused_classes, sop_classes
 from collecte.formats.dicom._wall import standard_uid
 from collecte.records import Look
 
-_BURNED_IN_ANNOTATION, _BODY_PART = 0x00280301, 0x00180015
+_BURNED_IN_ANNOTATION, _BODY_PART, _ROWS = 0x00280301, 0x00180015, 0x00280010
 _MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 _DIRECTORY_GROUP = 0x0004
 
@@ -25,13 +28,10 @@ def refusals(dicom: Dicom, who: Identity, rules: DicomRules) -> tuple[Finding, .
         return (Finding("DICOM-INCOMPLETE", values={"attribute": "SOPClassUID"}),)
     if sop_class not in sop_classes():
         return (_not_covered(sop_class),)
-    found = []
+    found = list[Finding]()
     if who.subject is None:
         found.append(Finding("DICOM-NO-SUBJECT", place="PatientID"))
-    if dicom.header.pixels is None and sop_classes()[sop_class].pixels == "required":
-        found.append(Finding("DICOM-NO-PIXELS"))
-    if dicom.header.pixels is not None and sop_classes()[sop_class].pixels == "none":
-        found.append(Finding("DICOM-PIXELS-UNEXPECTED"))
+    found += _of_its_end(dicom, sop_classes()[sop_class])
     if "clean_recognizable_visual_features" in rules.options and _may_show_a_face(dicom):
         found.append(Finding("DICOM-RECOGNISABLE", place="BodyPartExamined"))
     if dicom.word(_BURNED_IN_ANNOTATION).upper() == "YES" and rules.text_in_pixels.found == "quarantine":
@@ -39,6 +39,19 @@ def refusals(dicom: Dicom, who: Identity, rules: DicomRules) -> tuple[Finding, .
     if in_pixels(dicom) and not may_be_cleared(dicom):
         found.append(Finding("DICOM-OVERLAY-IN-PIXELS", place="(60xx,0102)"))
     return tuple(found)
+
+
+def _of_its_end(dicom: Dicom, covered: SopClass) -> Iterator[Finding]:
+    """Whether the file has what comes last in an object of its class: a file that was cut between two elements can be
+    read to its end.
+    """
+    if dicom.header.pixels is not None:
+        if covered.pixels == "none":
+            yield Finding("DICOM-PIXELS-UNEXPECTED")
+    elif covered.pixels == "required" or (covered.pixels == "optional" and dicom.number(_ROWS)):
+        yield Finding("DICOM-NO-PIXELS")
+    elif next(reversed(dicom.header.elements), 0) < covered.last:
+        yield Finding("DICOM-TRUNCATED", place=keyword_for_tag(covered.last))
 
 
 def _has_records(dicom: Dicom) -> bool:

@@ -35,7 +35,8 @@ def by_tag(name: str) -> dict[int, dict[str, str]]:
 @dataclass(frozen=True, slots=True)
 class SopClass:
     """A covered SOP class. ``iod``: of PS3.3; ``family``: what kind of object it is; ``pixels``: required, optional or
-    none; ``text``: whether text may be burned into them (always, sample, never).
+    none; ``text``: whether text may be burned into them (always, sample, never); ``last``: the last attribute that
+    every object has, 0 where that is its pixels.
     """
 
     uid: str
@@ -43,13 +44,16 @@ class SopClass:
     family: str
     pixels: str
     text: str
+    last: int
 
 
 @cache
 def sop_classes() -> dict[str, SopClass]:
     """The covered SOP classes, by UID."""
     return {
-        row["uid"]: SopClass(row["uid"], row["iod"], row["family"], row["pixels"], row["text"])
+        row["uid"]: SopClass(
+            row["uid"], row["iod"], row["family"], row["pixels"], row["text"], int(row["last"] or "0", 16)
+        )
         for row in rows("sop_classes")
     }
 
