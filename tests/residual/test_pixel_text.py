@@ -317,3 +317,20 @@ def test_a_process_that_never_looks_does_not_load_the_reader() -> None:
     code = f"import sys, collecte.steps.deidentify, collecte.residual; print([m for m in {heavy} if m in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "sure", "told"),
+    [
+        ("DUPONT", 0.7, True),
+        ("DUPONT", 0.5, False),
+        ("R 5", 0.99, False),  # a laterality mark beside a tick
+        ("日0日0", 0.99, False),  # slices of a mosaic, side by side
+        ("06日0日0", 0.64, False),
+        ("08 06 98", 0.97, True),
+    ],
+)
+def test_what_is_read_counts_as_text_when_it_is_long_sure_and_no_row_of_round_shapes(
+    text: str, sure: float, told: bool
+) -> None:
+    assert pixel_ocr.is_text(text, sure) is told

@@ -13,6 +13,8 @@ __all__ = ["Picture", "Quad", "detect", "holds_text"]
 #: (5, 10) and units (cm, mm) are shorter.
 ENOUGH, SURE = 3, 0.6
 _ROUND = str.maketrans("oqd日口曰回", "0000000")
+#: As sure where all signs are round ones: so do brains read, side by side.
+_ROUNDISH, SURE_OF_ROUND = frozenset("0689"), 0.9
 #: Taller than wide by this much, a text stands upright.
 _UPRIGHT = 1.5
 
@@ -34,15 +36,15 @@ def holds_text(picture: Picture, quad: Quad) -> bool:
 
 
 def _reads(line: Picture) -> bool:
-    text, sure = engine().text(line)
-    return sure >= SURE and _is_text(text)
+    return is_text(*engine().text(line))
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str, sure: float) -> bool:
     """Whether it has enough letters and digits, and not only one of them over and over: the round slices of a mosaic
     read as 000."""
     told = [letter for letter in text.casefold().translate(_ROUND) if letter.isalnum()]
-    return len(told) >= ENOUGH and len(set(told)) > 1
+    enough = SURE_OF_ROUND if _ROUNDISH.issuperset(told) else SURE
+    return sure >= enough and len(told) >= ENOUGH and len(set(told)) > 1
 
 
 def _cut(picture: Picture, quad: Quad) -> Picture:
