@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +73,7 @@ def test_no_more_work_is_handed_out_than_a_slow_consumer_takes() -> None:
         results = sharing.run("count", _same, items)
         assert [next(results) for _ in range(3)] == [0, 1, 2]
         results.close()
-    assert items.far < 200
+    assert items.far < 2 * 32 * 16 + 100
 
 
 def test_the_same_processes_do_one_work_after_the_other_in_order() -> None:
@@ -119,3 +121,23 @@ def test_an_interrupt_ends_the_processes_at_once() -> None:
     with pytest.raises(KeyboardInterrupt), workers(2, _told) as sharing:
         list(sharing.run("count", _interrupts, range(50)))
     assert set(multiprocessing.active_children()) <= before
+
+
+def _kills_who_shares(number: int) -> int:
+    """The first to ask ends the process that shares its work, as the system does where memory is short."""
+    if number == 0:
+        os.kill(os.getppid(), signal.SIGKILL)
+    while True:
+        signal.pause()
+
+
+def _shares() -> None:
+    with workers(2, _told) as sharing:
+        list(sharing.run("count", _kills_who_shares, range(50)))
+
+
+def test_the_processes_end_with_a_killed_one_that_shared_the_work() -> None:
+    """Standard output ends with the last process that holds it, and until then this waits."""
+    command = [sys.executable, "-c", "from tests.test_workers import _shares; _shares()"]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, check=False, timeout=60, cwd=Path(__file__).parents[1])
+    assert ended.returncode == -signal.SIGKILL

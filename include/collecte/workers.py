@@ -1,8 +1,10 @@
 """Work that is shared among processes: results in order, and never much more in memory than what is being done."""
 
 import multiprocessing
+import os
 import pickle
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -14,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Barrier
 from typing import Any, TypeVar
 
-from collecte.errors import NeedsPerson
+from collecte.errors import Bug, NeedsPerson
 
 #: Told of progress: phase, done, of.
 Advance = Callable[[str, int, int], None]
@@ -22,8 +24,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 #: Items that travel to a process together, and pieces of work for each process that are under way or wait to be taken
-#: at any time. A slow consumer holds the processes up; nothing piles up before it.
-_TOGETHER, _AHEAD = 16, 3
+#: at any time: enough for the others to go on while one is held up by an item for seconds. A slow consumer holds the
+#: processes up; no more than that piles up before it.
+_TOGETHER, _AHEAD = 16, 32
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     spawn = multiprocessing.get_context("spawn")
     # A call starts a process where none is idle, so none is before all are there: one that was started later would hear
     # interrupts, and one that an interrupt cut off from its start would be known to nobody, and outlive the others.
-    pool = ProcessPoolExecutor(processes, spawn, initializer=_wait, initargs=(spawn.Barrier(processes),))
+    pool = ProcessPoolExecutor(processes, spawn, initializer=_begin, initargs=(spawn.Barrier(processes),))
     done = False
     try:
         with _deaf_to_interrupts():  # as the processes are from then on
@@ -139,9 +142,20 @@ def _nothing() -> None:
     """What starts a process."""
 
 
-def _wait(barrier: Barrier) -> None:
-    """Until all processes are there."""
+def _begin(barrier: Barrier) -> None:
+    """Wait until all processes are there; and end with the one that started this, however that ends: a killed one takes
+    back no work, and nothing else would end who waits for more.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        raise Bug("A process that shares work was started by none.")
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     barrier.wait()
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 @lru_cache(maxsize=1)

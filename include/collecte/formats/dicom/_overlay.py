@@ -4,8 +4,6 @@ native pixels without them.
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from collecte.formats.dicom._part10 import Dicom
 from collecte.formats.dicom._source import Sink
 
@@ -38,6 +36,8 @@ def cleared(dicom: Dicom, sink: Sink) -> Sink:
     """A sink of native pixels that passes them on without what stands in their unused bits: zeros there, in signed
     pixels their sign.
     """
+    import numpy as np  # few files need it
+
     bits, stored, high = _layout(dicom)
     kind = np.dtype(_TYPES[bits]).newbyteorder("<" if dicom.encoding.little else ">")
     if not dicom.number(_REPRESENTATION):
