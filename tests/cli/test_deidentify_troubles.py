@@ -33,6 +33,7 @@ def _note(path: Path, number: int, **attributes: str) -> Path:
     """A key object selection of one patient, without pixels."""
     note = slice_of(SOPClassUID=KEY_OBJECT, SOPInstanceUID=f"1.2.3.4.{number}", Modality="KO", **attributes)
     note.file_meta.MediaStorageSOPClassUID = KEY_OBJECT
+    note.ContentSequence = []
     del note.PixelData
     return written(note, path)
 

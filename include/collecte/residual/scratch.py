@@ -9,6 +9,7 @@ import os
 import secrets
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ class Scratch:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._lock = threading.Lock()
+        weakref.finalize(self, connection.close)  # scanners have no end of their own
 
     @classmethod
     def opened(cls, path: Path | None, write: Callable[[sqlite3.Connection], None]) -> "Scratch":
@@ -35,9 +37,9 @@ class Scratch:
         """
         with _disk():
             if path is None:
-                connection = sqlite3.connect(":memory:", check_same_thread=False)
-                write(connection)
-                return cls(connection)
+                scratch = cls(sqlite3.connect(":memory:", check_same_thread=False))
+                write(scratch._connection)
+                return scratch
             if not path.exists():
                 _write(path, write)
             address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
