@@ -175,6 +175,17 @@ def test_a_share_of_one_looks_at_each(tmp_path: Path, run: Run) -> None:
     assert [bool(codes(outcome)) for outcome in run(found="mask", share=1)] == [n == 3 for n in range(6)]
 
 
+def test_an_image_that_would_be_masked_nearly_whole_is_held_back_where_text_is_rare(tmp_path: Path, run: Run) -> None:
+    page = flat(9, (160, 240))
+    for line in range(7):
+        page = with_pillow(page, "MARCHEMALLE Odilon Eugene Leon", (4, 4 + 22 * line), 255, 15)[0]
+    picture(tmp_path / "in" / "ct", page.astype(np.uint16), SOPClassUID=CT, Modality="CT")
+    picture(tmp_path / "in" / "us", page, 2)
+    ct, us = run(found="mask")
+    assert (ct.state, codes(ct)) == (State.QUARANTINED, {"RESIDUAL-PIXEL-TEXT"})
+    assert (us.state, codes(us)) == (State.ACCEPTED, {"RESIDUAL-PIXEL-TEXT-MASKED"})
+
+
 def test_two_processes_choose_and_write_the_same(tmp_path: Path, run: Run) -> None:
     series(tmp_path / "in", {0, 4})
     one, two = run("one", found="mask", share=0.5), run("two", jobs=2, found="mask", share=0.5)

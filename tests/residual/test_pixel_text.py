@@ -334,3 +334,8 @@ def test_what_is_read_counts_as_text_when_it_is_long_sure_and_no_row_of_round_sh
     text: str, sure: float, told: bool
 ) -> None:
     assert pixel_ocr.is_text(text, sure) is told
+
+
+def test_letters_of_a_size_that_no_scanner_writes_must_be_read_surely() -> None:
+    assert pixel_ocr.is_text("YUUGO", 0.72)
+    assert not pixel_ocr.is_text("YUUGO", 0.72, pixel_ocr.SURER)

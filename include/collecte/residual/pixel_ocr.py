@@ -13,8 +13,8 @@ __all__ = ["Picture", "Quad", "detect", "holds_text"]
 #: (5, 10) and units (cm, mm) are shorter.
 ENOUGH, SURE = 3, 0.6
 _ROUND = str.maketrans("oqd日口曰回", "0000000")
-#: As sure where all signs are round ones: so do brains read, side by side.
-_ROUNDISH, SURE_OF_ROUND = frozenset("0689"), 0.9
+#: How sure where all signs are round ones, or letters of a size that no machine writes: so do brains read in a row.
+_ROUNDISH, SURER = frozenset("0689"), 0.9
 #: Taller than wide by this much, a text stands upright.
 _UPRIGHT = 1.5
 
@@ -24,26 +24,27 @@ def detect(picture: Picture) -> list[Quad]:
     return engine().quads(picture)
 
 
-def holds_text(picture: Picture, quad: Quad) -> bool:
-    """Whether :data:`ENOUGH` letters or digits can be read there, in one polarity or the other, lying or upright."""
+def holds_text(picture: Picture, quad: Quad, *, least: float = SURE) -> bool:
+    """Whether :data:`ENOUGH` letters or digits can be read there, at least so surely, in one polarity or the other,
+    lying or upright."""
     crop = _cut(picture, quad)
     if min(crop.shape[:2]) < 3:
         return False
     turned = [crop]
     if crop.shape[0] >= _UPRIGHT * crop.shape[1]:
         turned = [np.rot90(crop), np.rot90(crop, 3)]
-    return any(_reads(np.ascontiguousarray(each)) for way in turned for each in (way, 255 - way))
+    return any(_reads(np.ascontiguousarray(each), least) for way in turned for each in (way, 255 - way))
 
 
-def _reads(line: Picture) -> bool:
-    return is_text(*engine().text(line))
+def _reads(line: Picture, least: float) -> bool:
+    return is_text(*engine().text(line), least)
 
 
-def is_text(text: str, sure: float) -> bool:
-    """Whether it has enough letters and digits, and not only one of them over and over: the round slices of a mosaic
-    read as 000."""
+def is_text(text: str, sure: float, least: float = SURE) -> bool:
+    """Whether it is read surely, has enough letters and digits, and not only one of them over and over: the round
+    slices of a mosaic read as 000."""
     told = [letter for letter in text.casefold().translate(_ROUND) if letter.isalnum()]
-    enough = SURE_OF_ROUND if _ROUNDISH.issuperset(told) else SURE
+    enough = SURER if _ROUNDISH.issuperset(told) else least
     return sure >= enough and len(told) >= ENOUGH and len(set(told)) > 1
 
 

@@ -25,6 +25,8 @@ _FEW = 3
 _GROWN = {(True, False): 1.25, (True, True): 1.6, (False, False): 1.0, (False, True): 1.4}
 #: Texts that are read in a picture; whatever else looks like text then is taken to be some: it is a page of text.
 _PAGE = 16
+#: Parts of an image's shorter side: no scanner writes letters taller than one of them, and slices of a mosaic are.
+_TALL = 8
 #: Pixels beyond the detector's box that are masked too, in parts of its height and at least.
 _MARGIN, _LEAST = 0.25, 3
 
@@ -179,19 +181,21 @@ def _boxes(sight: _Sight, close: bool, grown: float) -> Boxes:
     found: Boxes = ()
     rows, columns = sight.values.shape[:2]
     for tile in tiles(sight.values, close=close, light=sight.light, dark=sight.dark, larger=grown):
-        found = merged((*found, *_in_tile(tile, found, rows, columns)))
+        found = merged((*found, *_in_tile(tile, found, rows, columns, close)))
     return found
 
 
-def _in_tile(tile: Tile, known: Boxes, rows: int, columns: int) -> Iterator[Box]:
+def _in_tile(tile: Tile, known: Boxes, rows: int, columns: int, close: bool) -> Iterator[Box]:
     """The boxes of a tile that hold text; what lies within ``known`` ones is not read again."""
+    tall = np.inf if close else min(rows, columns) * tile.scale / _TALL
     seen = [(quad, _grown(quad, tile, rows, columns)) for quad in pixel_ocr.detect(tile.picture)]
     texts: list[pixel_ocr.Quad] = []
     rest: list[tuple[pixel_ocr.Quad, Box]] = []
     for quad, box in seen:
         if any(_area(_within(box, other)) > 0.9 * _area(box) for other in known):
             continue
-        if len(texts) >= _PAGE or pixel_ocr.holds_text(tile.picture, quad):
+        least = pixel_ocr.SURER if _height(quad) > tall else pixel_ocr.SURE
+        if len(texts) >= _PAGE or pixel_ocr.holds_text(tile.picture, quad, least=least):
             texts.append(quad)
             yield box
         else:
@@ -202,9 +206,14 @@ def _in_tile(tile: Tile, known: Boxes, rows: int, columns: int) -> Iterator[Box]
 
 def _beside(quad: pixel_ocr.Quad, text: pixel_ocr.Quad) -> bool:
     """Whether the gap between two is under one height of the text."""
-    reach = float(np.minimum(*(text.max(axis=0) - text.min(axis=0))))
+    reach = _height(text)
     gaps = np.maximum(quad.min(axis=0) - text.max(axis=0), text.min(axis=0) - quad.max(axis=0))
     return bool((gaps < (reach, reach)).all())
+
+
+def _height(quad: pixel_ocr.Quad) -> float:
+    """Of its letters: the shorter side."""
+    return float(np.minimum(*(quad.max(axis=0) - quad.min(axis=0))))
 
 
 def _grown(quad: pixel_ocr.Quad, tile: Tile, rows: int, columns: int) -> Box:

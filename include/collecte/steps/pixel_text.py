@@ -19,9 +19,12 @@ from collecte.records import Box, Look, Safe
 
 if TYPE_CHECKING:
     from collecte.challenge.kinds import TextInPixels
+    from collecte.frames import Image
 
 #: What tells that a file had text, so that the rest of its series is looked at.
 _TEXT = frozenset(("RESIDUAL-PIXEL-TEXT", "RESIDUAL-PIXEL-TEXT-MASKED"))
+#: The share of an image of those that seldom have text beyond which it is not masked.
+_MOST = 0.5
 #: The action that is counted for each file that was looked at.
 _LOOKED = "looked_at"
 
@@ -117,7 +120,15 @@ def _hidden(
         boxes = found
     else:
         return _refused(safe, Finding("RESIDUAL-PIXEL-TEXT-DECLARED")) if safe.look is Look.DECLARED else safe
+    if not close and not known and _covers(boxes, image(copy.target)):
+        return _held_back(copy, safe, boxes)
     return _masked(copy, safe, boxes, scan, close)
+
+
+def _covers(boxes: Boxes, layout: "Image") -> bool:
+    """Whether little would be left of an image that seldom has text: what was read there was probably none."""
+    areas = (sum((box.right - box.left) * (box.bottom - box.top) for box in found) for found in boxes.values())
+    return max(areas, default=0) > layout.rows * layout.columns * _MOST
 
 
 def _with_more(copy: Copy, found: Boxes, close: bool) -> Boxes:
