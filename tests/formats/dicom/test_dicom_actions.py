@@ -148,6 +148,23 @@ def test_an_odd_date_is_shifted_or_gone(tmp_path: Path, make: Maker, written: by
     assert (b"\x08\x00\x22\x00DA" in safe) or not kept
 
 
+@pytest.mark.parametrize("none", ["19010101", "00010101", "99991231", "19700101", "19691231", "19800101"])
+def test_a_date_that_programs_write_where_they_have_none_does_not_tell_the_shift(make: Maker, none: str) -> None:
+    safe = make(slice_of(AcquisitionDate=none, AcquisitionDateTime=f"{none}101112", SeriesDate="19820615")).dataset
+    assert (safe.AcquisitionDate, safe.AcquisitionDateTime) == ("19000101", "19000101101112")
+    assert safe.SeriesDate == (date(1982, 6, 15) + PSEUDONYMS.shift(SUBJECT)).strftime("%Y%m%d")
+
+
+def test_nor_does_the_version_of_a_context_group_that_the_standard_tells_to_everybody(make: Maker) -> None:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "T-D4000", "SRT", "Abdomen"
+    code.ContextIdentifier, code.MappingResource, code.ContextGroupVersion = "19", "DCMR", "20020904"
+    (item,) = make(slice_of(AnatomicRegionSequence=[code])).dataset.AnatomicRegionSequence
+    assert item.ContextGroupVersion == "19000101000000"
+    full = make(slice_of(AnatomicRegionSequence=[code]), context(options=("retain_longitudinal_full_dates",))).dataset
+    assert full.AnatomicRegionSequence[0].ContextGroupVersion == "20020904"
+
+
 def test_without_the_date_option_dates_and_times_go(make: Maker) -> None:
     safe = make(slice_of(AcquisitionDate="20240315", SeriesDate="20240315"), context(**ALL_OFF)).dataset
     assert (safe.StudyDate, safe.StudyTime) == ("", "")

@@ -14,6 +14,7 @@ from collecte.challenge.kinds import DicomRules
 from collecte.formats.dicom._codes import clean_code
 from collecte.formats.dicom._rules import TOP, Action, Rules, attribute_type
 from collecte.formats.dicom._tables import by_tag, rows, sop_classes, transfer_syntaxes
+from collecte.formats.dicom._words import is_term
 from tests.formats.dicom.builders import Maker, context, slice_of
 
 ALL = ("retain_longitudinal_modified_dates", "retain_patient_characteristics")
@@ -139,8 +140,28 @@ def test_what_one_option_keeps_no_other_cleans() -> None:
 
 def test_the_content_of_a_report_is_cleaned_by_its_option_alone() -> None:
     assert rules((), "basic-text-sr").decide(TOP, 0x0040A730).action is Action.DUMMY
+    assert rules((), "basic-text-sr").decide(0x0040A730, 0x0040A160).action is Action.DUMMY  # TextValue
     cleaned = rules(("clean_structured_content",), "basic-text-sr")
     assert cleaned.decide(TOP, 0x0040A730).action is Action.ITEMS
+    assert cleaned.decide(0x0040A730, 0x0040A160).action is Action.CLEAN
+
+
+def test_labels_of_segments_are_cleaned_as_descriptions_are() -> None:
+    assert rules((), "segmentation").decide(0x00620002, 0x00620005).action is Action.DUMMY
+    for tag in (0x00620005, 0x00620009, 0x00620020):
+        assert rules(("clean_descriptors",), "segmentation").decide(0x00620002, tag).action is Action.CLEAN
+
+
+@pytest.mark.parametrize(
+    "term", ["ISO_10918_1", "MLMING", "RIESZ", "SING", "3D_REBINNED", "AXIAL", "LBMJANMA", "FLETCHER_SUIT"]
+)
+def test_a_defined_term_is_one_whatever_its_words_are(term: str) -> None:
+    assert is_term(term)
+
+
+@pytest.mark.parametrize("text", ["RIESZ MARIE", "ISO_10918_1234", "FLETCHER", "MANCHESTER"])
+def test_what_only_holds_a_word_of_one_is_none(text: str) -> None:
+    assert not is_term(text)
 
 
 @pytest.mark.parametrize(

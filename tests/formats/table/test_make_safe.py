@@ -138,6 +138,12 @@ def test_dates_move_with_their_subject_as_in_every_kind(judge: Judge) -> None:
     assert judged.found == {"TABLE-DATE-UNREADABLE": ("column 2, row 5", 1)}
 
 
+def test_a_date_that_programs_write_where_they_have_none_does_not_tell_how_far_the_others_moved(judge: Judge) -> None:
+    judged = judge("ipp;date d’examen\nA100001;12/03/2020\nA100001;01/01/1900\n")
+    assert [bool(row[1]) for row in judged.rows[1:]] == [True, False]
+    assert judged.found == {"TABLE-DATE-UNREADABLE": ("column 2, row 3", 1)}
+
+
 @pytest.mark.parametrize(
     "text",
     [

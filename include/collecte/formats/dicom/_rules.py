@@ -40,6 +40,17 @@ _OPTIONS = {column: option for option, column in COLUMNS.items()}
 #: VRs of text in the character set of the file.
 TEXT_VRS = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))
 _DATE_VRS = ("DA", "DT")
+#: What table E.1-1 does not list and an option is about all the same: Text Value; Segment Label, Segment Algorithm Name
+#: and Tracking ID.
+_CLEANED_BY = {
+    0x0040A160: "structured_content",
+    0x00620005: "descriptors",
+    0x00620009: "descriptors",
+    0x00620020: "descriptors",
+}
+#: Context Group Version, Context Group Local Version, Template Version, Template Local Version: the standard tells
+#: everybody these dates, and moved they would tell how far those of the patient were.
+_PUBLIC_DATES = frozenset((0x00080106, 0x00080107, 0x0040DB06, 0x0040DB07))
 _CHARACTER_SET, _ICC_PROFILE = 0x00080005, 0x00282000
 #: Names the coding schemes of an object (PS3.3, C.12.1.1.7): an item is nothing without its designator.
 CODING_SCHEMES = 0x00080110
@@ -143,6 +154,8 @@ class Rules:
             return Action.REMOVE, "text is written in UTF-8"
         if tag in self._ruled:
             return self._challenged(self._ruled[tag], vr, kind), "challenge"
+        if (column := _CLEANED_BY.get(tag)) in self._columns:
+            return Action.CLEAN, f"Collecte: {_OPTIONS[column]} covers it"
         if tag in (ours := by_tag("ours")) and not (ours[tag]["action"] == "absent" and self._opted(tag)):
             return self._ours(tag, ours[tag]["action"], kind), f"Collecte: {ours[tag]['why']}"
         if tag in (table := by_tag("e1_1_2026c")):
@@ -195,7 +208,8 @@ class Rules:
             if vr == "CS":
                 action = Action.CLEAN
             return action, f"E.1-1 {row['basic']}, K: {_OPTIONS[said['K']]}"
-        if "C" in said and (cleaned := self._cleaned(vr, kind)):
+        public = int(row["tag"], 16) in _PUBLIC_DATES
+        if "C" in said and not public and (cleaned := self._cleaned(vr, kind)):
             return cleaned, f"E.1-1 {row['basic']}, C: {_OPTIONS[said['C']]}"
         action = Action.UID if row["basic"] == "U" else _resolve(row["basic"], kind)
         if action in (Action.UID, Action.DUMMY) and vr == "UI":

@@ -121,6 +121,10 @@ def shifted(raw: bytes, shift: timedelta) -> bytes | None:
 
 
 _DATE = re.compile(rb"(\d{4})(?:(\.?)(\d\d)(?:\2(\d\d))?)?(.*)", re.DOTALL)
+#: Dates that programs write where they have none: before and after these years, and the first days of their clocks.
+#: Everybody knows them: moved, they would tell how far the others were.
+_YEARS = range(1910, 2100)
+_FIRST_DAYS, _NO_DAY = frozenset((date(1969, 12, 31), date(1970, 1, 1), date(1980, 1, 1))), date(1900, 1, 1)
 _TIME = re.compile(rb"(\d\d){0,3}(\.\d{1,6})?([-+]\d{4})? *")
 
 
@@ -132,7 +136,9 @@ def _shifted_one(value: bytes, shift: timedelta) -> bytes | None:
         return None
     year, _, month, day, rest = match.groups()
     try:
-        moved = date(int(year), int(month or 1), int(day or 1)) + shift
+        there = date(int(year), int(month or 1), int(day or 1))
+        none = there.year not in _YEARS or (day and there in _FIRST_DAYS)
+        moved = _NO_DAY if none else there + shift
     except (ValueError, OverflowError):
         return None
     # A coarser date keeps its precision: the shifted year, or year and month.

@@ -94,6 +94,8 @@ def _stays(token: str, own: Own) -> bool:
 @lru_cache(maxsize=4096)
 def is_term(code: str) -> bool:
     """Whether a value of VR CS is a defined term, or made of such: it has no room for more than a name or a date."""
+    if code in _defined_terms():
+        return True
     runs = re.findall(r"[^\W\d_]+|\d+", code)
     return sum(map(str.isdigit, code)) <= _DIGITS + 1 and all(
         (run.isdigit() and len(run) <= _DIGITS + 1) or len(run) <= _CODE_WORD or folded(run) in known_words()
@@ -107,6 +109,11 @@ def folded(word: str) -> str:
         return word.lower()
     plain = unicodedata.normalize("NFKD", word.casefold())
     return "".join(c for c in plain if not unicodedata.combining(c))
+
+
+@cache
+def _defined_terms() -> frozenset[str]:
+    return frozenset(row["term"] for row in rows("defined_terms"))
 
 
 @cache
