@@ -4,12 +4,16 @@ What becomes of an element depends on its place, its bytes and whom the file is 
 of one series are much alike, so a :class:`Plan` remembers what became of the elements that it has met.
 """
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
+
+from pydicom import config
+from pydicom.uid import UID
 
 from collecte.formats.dicom import _icc
 from collecte.formats.dicom._codes import (
@@ -42,8 +46,15 @@ from collecte.formats.dicom._wall import Refusal
 from collecte.formats.dicom._words import Own, cleaned, is_term
 from collecte.pseudonym import Pseudonymiser
 
-#: Roots of UIDs that are the same in every hospital: the standard's own, and HL7's registry of coding schemes.
+#: Roots of UIDs that are the same in every hospital: the standard's own, and HL7's registry of coding schemes; and what
+#: they give out, beside the UIDs of PS3.6: SOP classes, context groups, and schemes.
 PUBLIC_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
+_PUBLIC = re.compile(
+    r"1\.2\.840\.10008\.(?:5\.1\.[14](?:\.[0-9]{1,3}){1,6}|6\.1\.[0-9]{1,4}|1\.2(?:\.[0-9]{1,3}){0,4})"
+    r"|2\.16\.840\.1\.113883\.6\.[0-9]{1,4}"
+)
+#: The version of a coding scheme: a number or a date.
+_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3}){0,2}|(?:19|20)[0-9]{6}")
 #: Bytes of an element that is remembered, and elements of a place.
 MEMORY_BYTES, _MEMORY_ELEMENTS = 4096, 8192
 _CONTENT_SEQUENCE = 0x0040A730
@@ -250,7 +261,7 @@ def _replaced(passage: Passage, element: Element, decision: Decision) -> Done:
         case Action.UID:
             value: bytes | None = replaced_uids(plan.pseudonyms, raw)
         case Action.SHIFT:
-            value = shifted(raw, plan.shift)
+            value = shifted(raw, plan.shift, decision.vr)
         case Action.AGE:
             value = capped_age(raw)
         case Action.CLEAN:
@@ -278,7 +289,9 @@ def _words(plan: Plan, raw: bytes, vr: str) -> bytes | None:
         return b""
     if vr == "CS":
         return _terms(bare, plan.own)
-    values = [cleaned(value, plan.own) for value in reading(bare, plan.declared).split("\\")]
+    if b"\x1b" in bare and not plan.declared:  # of another character set than the file says: its bytes are no letters
+        return None
+    values = [cleaned(value, plan.own) for value in plan.own.without(reading(bare, plan.declared)).split("\\")]
     if not any(values):
         return None
     return _written(plan, "\\".join(values))
@@ -333,9 +346,16 @@ def replaced_uids(pseudonyms: Pseudonymiser, raw: bytes) -> bytes:
 
 def _replaced_uid(pseudonyms: Pseudonymiser, raw: bytes) -> bytes:
     uid = raw.strip(b"\0 ").decode("latin-1")
-    if not uid or (uid.startswith(PUBLIC_ROOTS) and uid.replace(".", "").isdigit()):
+    if not uid or is_public_uid(uid):
         return uid.encode("ascii")
     return pseudonyms.uid(uid).encode("ascii")
+
+
+def is_public_uid(uid: str) -> bool:
+    """Whether a UID is one of the standard's or of a registry, and not something under their root."""
+    if not uid.startswith(PUBLIC_ROOTS) or not uid.isascii():
+        return False
+    return _PUBLIC.fullmatch(uid) is not None or UID(uid, config.IGNORE).name != uid
 
 
 def _sequence(passage: Passage, element: Element, decision: Decision, encoding: Encoding) -> Done:
@@ -376,7 +396,7 @@ def rewritten_item(passage: Passage, item: Item, place: int) -> bytes | None:
 
 def told_version(version: str) -> str:
     """The version of a coding scheme as it may be told: a number or a date."""
-    return version if version.replace(".", "").isdigit() else ""
+    return version if _VERSION.fullmatch(version) else ""
 
 
 def _text(passage: Passage, element: Element | None) -> str:
@@ -407,7 +427,7 @@ def private_element(passage: Passage, element: Element, rule: PrivateRule, encod
     vr = private_vr(element.vr, rule)
     if vr == "SQ":
         return _private_sequence(passage, element, encoding) if rule.how == "keep" else None
-    if not vr or element.items is not None or element.fragments:
+    if vr in ("", "UR") or element.items is not None or element.fragments:  # an address has no form to be held to
         return None
     if len(raw) > TEXT_LIMIT and vr not in _LONG_VRS:
         return None
@@ -437,7 +457,7 @@ def _private_value(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes 
         case "csa" | "phoenix" | "protocol" | "flags" | "b_value" | "numbers":
             return written_anew(rule.how, raw)
         case "shift":
-            return shifted(raw, plan.shift)
+            return shifted(raw, plan.shift, vr)
         case "uid":
             return replaced_uids(plan.pseudonyms, raw)
         case "hash":
@@ -447,7 +467,7 @@ def _private_value(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes 
         case "replace":
             return (rule.value or "").encode("utf-8" if plan.declared else "ascii", "replace")
     if vr in ("DA", "DT"):
-        return shifted(raw, plan.shift)
+        return shifted(raw, plan.shift, vr)
     if vr == "UI":
         return replaced_uids(plan.pseudonyms, raw)
     if vr == "CS" or vr in TEXT_VRS:

@@ -15,15 +15,17 @@ BINARY_SIZES = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "
 #: Bulk data: only where a rule keeps them by name.
 BULK_VRS = frozenset(("OB", "OW", "OD", "OF", "OL", "OV"))
 
+#: A time of day (PS3.5, 6.2): other digits would be somebody's number.
+_CLOCK = rb"([01]\d|2[0-3])(:?[0-5]\d(:?([0-5]\d|60)(\.\d{1,6})?)?)?"
 _PATTERNS = {
     "AS": rb"\d{3}[DWMY]",
     "CS": rb"[A-Za-z0-9 _.\-+/:]{0,16}",
     "DA": rb"\d{8}|\d{4}\.\d\d\.\d\d",
     # A measure has no ten digits before its point, unless they begin or end with zeros; a telephone's number has.
     "DS": rb" *+[-+]?(?:(?:\d{1,5}0{5,11}|0{0,12}\d{1,9})(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)? *+",
-    "DT": rb"\d{4}(\d\d(\d\d(\d\d(\d\d(\d\d(\.\d{1,6})?)?)?)?)?)?([-+]\d{4})? *+",
+    "DT": rb"\d{4}(\d\d(\d\d(%s)?)?)?([-+](0\d|1[0-4])[0-5]\d)? *+" % _CLOCK.replace(b":?", b""),
     "IS": rb" *+[-+]?0{0,11}\d{1,8} *+",
-    "TM": rb"\d\d(:?\d\d(:?\d\d(\.\d{1,6})?)?)? *+",
+    "TM": rb"%s *+" % _CLOCK,
     "UI": rb"[0-9.]{0,64}",
 }
 _STRINGS = {
@@ -72,7 +74,7 @@ def checker(vr: str, tag: int) -> Callable[[bytes], object] | None:
     if tag in _NUMBERS:
         return lambda raw: len(raw) <= _NUMBER_BYTES
     if vr in BINARY_SIZES:
-        return _binary(BINARY_SIZES[vr], _most(tag))
+        return _binary(BINARY_SIZES[vr], _most(tag), vr)
     if vr in _LONGEST:
         longest = _LONGEST[vr]
         return lambda raw: len(raw) <= longest or all(len(v) <= longest for v in raw.split(b"\\"))
@@ -81,10 +83,12 @@ def checker(vr: str, tag: int) -> Callable[[bytes], object] | None:
     return (lambda raw: not _is_written(raw)) if vr in ("OF", "OD", "OL") else None
 
 
-def _binary(size: int, most: int | None) -> Callable[[bytes], object]:
-    if most is None:
-        return lambda raw: len(raw) % size == 0 and not _is_written(raw)
-    return lambda raw: len(raw) % size == 0 and len(raw) <= most * size and not _is_written(raw)
+def _binary(size: int, most: int | None, vr: str) -> Callable[[bytes], object]:
+    def fits(raw: bytes) -> bool:
+        spelled = vr in ("FD", "AT") and any(raw[at : at + 8].isalpha() for at in range(0, len(raw) - 7, 8))
+        return len(raw) % size == 0 and (most is None or len(raw) <= most * size) and not (spelled or _is_written(raw))
+
+    return fits
 
 
 def _is_written(raw: bytes) -> bool:
@@ -113,9 +117,9 @@ def _most(tag: int) -> int | None:
     return int(last) if last.isdigit() else None
 
 
-def shifted(raw: bytes, shift: timedelta) -> bytes | None:
+def shifted(raw: bytes, shift: timedelta, vr: str) -> bytes | None:
     """A DA or DT, of one or several values, moved by whole days; times and zones stay. None: it holds no date."""
-    moved = [_shifted_one(value, shift) for value in raw.rstrip(b"\0 ").split(b"\\")]
+    moved = [_shifted_one(value, shift, _TIME if vr == "DT" else _SPACES) for value in raw.rstrip(b"\0 ").split(b"\\")]
     known = [value for value in moved if value is not None]
     return b"\\".join(known) if len(known) == len(moved) else None
 
@@ -125,14 +129,15 @@ _DATE = re.compile(rb"(\d{4})(?:(\.?)(\d\d)(?:\2(\d\d))?)?(.*)", re.DOTALL)
 #: Everybody knows them: moved, they would tell how far the others were.
 _YEARS = range(1910, 2100)
 _FIRST_DAYS, _NO_DAY = frozenset((date(1969, 12, 31), date(1970, 1, 1), date(1980, 1, 1))), date(1900, 1, 1)
-_TIME = re.compile(rb"(\d\d){0,3}(\.\d{1,6})?([-+]\d{4})? *")
+_TIME = re.compile(rb"(%s)?([-+](0\d|1[0-4])[0-5]\d)? *" % _CLOCK.replace(b":?", b""))
+_SPACES = re.compile(rb" *")
 
 
-def _shifted_one(value: bytes, shift: timedelta) -> bytes | None:
+def _shifted_one(value: bytes, shift: timedelta, behind: re.Pattern[bytes]) -> bytes | None:
     match = _DATE.fullmatch(value)
     if not value:
         return b""
-    if match is None or not _TIME.fullmatch(match[5]):
+    if match is None or not behind.fullmatch(match[5]):
         return None
     year, _, month, day, rest = match.groups()
     try:

@@ -14,8 +14,13 @@ from collecte.formats.dicom._tables import rows
 _TOKENS = re.compile(r"[^\W\d_]+|\d+|[\W_]")
 #: Letters and digits in one: B30f, VB20A, or the number of a patient.
 _RUNS = re.compile(r"[^\W_]+")
-#: Numbers in a row: a date, a telephone number. Each is begun once and never given back: many digits are read once.
-_CHAINS = re.compile(r"(?<!\d)\d++(?:[ .,:/\-]++\d++)++")
+#: Numbers in a row, whatever stands between them: a date, a telephone number. Each is begun once and never given back:
+#: many digits are read once.
+_CHAINS = re.compile(r"(?<!\d)\d++(?:[\W_]++\d++)++")
+#: What stands between the parts of a date, with its digits; and a year.
+_OF_DATES, _YEAR = "0123456789 .,:/-", re.compile(r"(?:19|20)\d\d")
+#: Four letters and more that stand alone, one after the other: a word that was spelled.
+_SPELLED = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]++[^\W\d_](?![^\W_])){3,}+")
 #: Letters of a word that needs no look: T1, SE, Br.
 _SHORT = 2
 #: Digits that a machine's own words have; more of them number people, and tell days.
@@ -47,10 +52,9 @@ class Own:
         )
 
     def without(self, text: str) -> str:
-        """The text without the numbers."""
-        for number in self.numbers:
-            if number in folded(text):
-                text = re.sub(rf"(?i)(?<![^\W_]){re.escape(number)}(?![^\W_])", "", text)
+        """The text without the numbers, whatever stands between their signs."""
+        for number in _numbers(self.numbers):
+            text = number.sub("", text)
         return text
 
     def holds(self, text: str) -> bool:
@@ -62,15 +66,26 @@ class Own:
 NOBODY = Own()
 
 
+@lru_cache(maxsize=64)
+def _numbers(numbers: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+    spelled = (r"[\W_]{0,3}".join(map(re.escape, filter(str.isalnum, number))) for number in numbers)
+    return tuple(re.compile(rf"(?i)(?<![^\W_]){each}(?![^\W_])") for each in spelled if each)
+
+
 def cleaned(text: str, own: Own = NOBODY) -> str:
     """The text with its known words, empty where none is left: letters in runs of three and more stand in the list,
     digits number no one, and the patient is not called so.
     """
-    given, text = text, own.without(text)
-    if sum(map(str.isdigit, text)) > _DIGITS:
-        text = _CHAINS.sub(_chain, text)
-        text = _RUNS.sub(lambda run: "" if sum(map(str.isdigit, run[0])) > _DIGITS else run[0], text)
-    kept = "".join(token for token in _TOKENS.findall(text) if _stays(token, own))
+    given = text
+    if not text.isascii():  # accents apart, superscripts, hyphens that nobody sees
+        text = unicodedata.normalize("NFKC", "".join(c for c in text if unicodedata.category(c) != "Cf"))
+    text = own.without(text)
+    # What does not stay parts what stood beside it, and never joins it.
+    kept = "".join(token if _stays(token, own) else " " for token in _TOKENS.findall(text))
+    kept = _SPELLED.sub(" ", kept)
+    if sum(map(str.isdigit, kept)) > _DIGITS:
+        kept = _CHAINS.sub(_chain, kept)
+        kept = _RUNS.sub(lambda run: "" if sum(map(str.isdigit, run[0])) > _DIGITS else run[0], kept)
     if kept == given and any(map(str.isalnum, kept)):
         return kept.strip()
     words = (word for word in kept.split() if any(map(str.isalnum, word)))
@@ -78,9 +93,14 @@ def cleaned(text: str, own: Own = NOBODY) -> str:
 
 
 def _chain(match: re.Match[str]) -> str:
-    digits = sum(map(str.isdigit, match[0]))
-    dated = any(len(part) == 4 for part in re.findall(r"\d+", match[0]))
-    return "" if digits > _CHAINED or (dated and digits > _DIGITS) else match[0]
+    """What is left of numbers in a row: all of them, or nothing of a date or of a long number."""
+    parts = re.findall(r"\d+", match[0])
+    digits, lengths = sum(map(len, parts)), [len(part) for part in parts]
+    if match[0].strip(_OF_DATES):  # ep_b1000#1
+        dated = digits > _DIGITS + 1 and "#" not in match[0] and any(_YEAR.fullmatch(part) for part in parts)
+    else:
+        dated = lengths == [2, 2, 2] or (4 in lengths and digits > _DIGITS)
+    return " " if dated or digits > _CHAINED else match[0]
 
 
 def _stays(token: str, own: Own) -> bool:

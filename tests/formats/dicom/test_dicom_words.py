@@ -1,0 +1,118 @@
+"""What is left of a text whose words are known, and of values that people write into other places than they are for."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
+
+from collecte.formats.dicom._rewrite import is_public_uid, told_version
+from collecte.formats.dicom._words import NOBODY, Own, cleaned
+from tests.formats.dicom.builders import Maker, context, element, slice_of, spliced
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1|78|05|75|116|001", "1 78 05 75 116 001 42", "75'89'42'13", "1_69_03_75_116_043_90", "07_11_22_33_44",
+        "(07)11(22)33(44)", "07+11+22+33+44", "⁰⁶¹² ³⁴⁵⁶ ⁷⁸", "12 mai 1978", "3 mars 2019", "V I L L E P I N",
+        "B-O-R-E-L-I-X", "He\u0301le\u0300ne", "Bo\u00adre\u00adl", "ＤＵＰＵＩＳ",
+    ],
+)  # fmt: skip
+def test_nothing_is_left_of_a_number_a_date_or_a_name_however_it_is_written(text: str) -> None:
+    assert cleaned(text) == ""
+
+
+def test_of_a_short_date_the_words_are_left() -> None:
+    assert cleaned("CT 12/05/78") == "CT"
+
+
+@pytest.mark.parametrize("text", ["75_89_42_13", "75_KD_89_42_13", "75.89 42-13", "kd 75894213"])
+def test_a_patients_own_number_is_known_whatever_stands_between_its_signs(text: str) -> None:
+    own = Own.of(["75894213", "75KD894213"])
+    assert not any(map(str.isdigit, cleaned(text, own)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ep_b1000#1", "ep_b2000#12", "*tfl3d1_16ns", "syngo MR E11", "B30f", "VCT 64", "1.2.3", "T1 W A P", "07MW18.4",
+        "SOMATOM Definition AS+", "ax t2_fse FS 3.0mm", "DISCOVERY MR750w",
+    ],
+)  # fmt: skip
+def test_what_machines_write_of_themselves_stays(text: str) -> None:
+    assert cleaned(text, NOBODY) == text
+
+
+@pytest.mark.parametrize(
+    ("uid", "public"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.2", True),
+        ("1.2.840.10008.5.1.4.1.1.999.1", True),  # a class newer than the dictionary
+        ("1.2.840.10008.1.2.1", True),
+        ("1.2.840.10008.6.1.1503", True),
+        ("2.16.840.1.113883.6.96", True),
+        ("1.2.840.10008.169037511604489", False),
+        ("1.2.840.10008.7589.4213", False),
+        ("1.2.840.10008.20040119.075903", False),
+        ("1.2.840.10008.²", False),
+        ("2.16.840.1.113883.6.75894213", False),
+        ("1.2.3.4", False),
+    ],
+)
+def test_a_uid_is_public_by_what_it_says_and_not_by_its_root(uid: str, public: bool) -> None:
+    assert is_public_uid(uid) is public
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("01", True),
+        ("2.1.3", True),
+        ("20020904", True),
+        ("178057511600142", False),
+        ("7589.4213", False),
+        ("²³", False),
+    ],
+)
+def test_a_version_of_a_coding_scheme_is_a_number_or_a_date(version: str, told: bool) -> None:
+    assert told_version(version) == (version if told else "")
+
+
+@pytest.mark.parametrize(
+    ("tag", "vr", "value"),
+    [
+        (0x00080022, "DA", b"20040119758942.178057+1420"),
+        (0x0008002A, "DT", b"20040119758942.178057+1420"),
+        (0x00080032, "TM", b"758942"),
+        (0x00080032, "TM", b"75:89:42"),
+        (0x00200052, "UI", b"1.2.840.10008.75894213"),
+        (0x00200052, "UI", b"1.2.840.10008.\xb2"),
+        (0x00189087, "FD", b"VILLEPIN"),
+        (0x00280009, "AT", b"VILLEPIN"),
+        (0x00081090, "LO", b"\x1b$B;3ED\x1b(B"),
+    ],
+)
+def test_no_place_for_numbers_dates_and_codes_holds_other_things(
+    tmp_path: Path, make: Maker, tag: int, vr: str, value: bytes
+) -> None:
+    made = make(spliced(tmp_path / "in", [element(tag, vr, value)]))
+    assert made.safe
+    for piece in (b"758942", b"75:89:42", b"178057", b"VILLEPIN", b"\xb2", b";3ED"):
+        assert piece not in made.bytes
+
+
+def test_no_address_passes_as_a_safe_private_element(tmp_path: Path, make: Maker) -> None:
+    pieces = [element(0x00190010, "LO", b"SIEMENS MR HEADER"), element(0x0019100F, "UR", b"http://chu/VILLEPIN")]
+    made = make(spliced(tmp_path / "in", pieces), context(options=["retain_safe_private"]))
+    assert made.safe
+    assert b"VILLEPIN" not in made.bytes
+
+
+def test_a_scheme_version_that_no_one_could_write_ends_no_run(make: Maker) -> None:
+    code: Any = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "T-D4000", "SRT", "Abdomen"
+    code.add_new(0x00080103, "SH", "²³")
+    made = make(slice_of(SpecificCharacterSet="ISO_IR 100", AnatomicRegionSequence=Items([code])))
+    assert "CodingSchemeVersion" not in made.dataset.AnatomicRegionSequence[0]
