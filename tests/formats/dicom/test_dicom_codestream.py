@@ -182,6 +182,13 @@ def test_jpeg_2000_cut_short_is_refused(case: str) -> None:
             cleaned(syntax, *fragments, count=2)
 
 
+@pytest.mark.parametrize("code", [0xDC, 0xDD, 0xDF])
+def test_a_segment_for_a_number_holds_nothing_longer(code: int) -> None:
+    data = bytes(imagecodecs.jpeg8_encode(COLOUR, level=90))
+    with pytest.raises(Refusal):
+        cleaned(BASELINE, data[:2] + segment(code, NAME) + data[2:])
+
+
 def test_the_colour_transform_that_decoders_heed_stays() -> None:
     for transform in (0, 1, 2):
         data = bytes(imagecodecs.jpeg8_encode(COLOUR, colorspace="RGB", outcolorspace="RGB"))

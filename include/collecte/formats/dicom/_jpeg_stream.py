@@ -16,6 +16,8 @@ _NEEDED = frozenset({*range(0xC0, 0xD0), 0xDA, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF, 0xF
 #: restarts and fill bytes are passed over.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _MARKER_LS = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]", re.DOTALL)
+#: Bytes at most of number of lines, restart interval (four in JPEG-LS) and expansion: longer ones hold something else.
+_LONGEST = {0xDC: 2, 0xDD: 4, 0xDF: 1}
 #: JFIF 1.02 without units or thumbnail; what stood in its place may have been a resolution, which the header has.
 _JFIF = b"JFIF\0\x01\x02\0\0\x01\0\x01\0\0"
 #: Adobe 100 without flags; the colour transform, which decoders heed, follows.
@@ -89,7 +91,7 @@ def _next_code(stream: Stream) -> Generator[None, None, int]:
 
 def _segment(stream: Stream, code: int) -> Wait:
     length = int.from_bytes((yield from stream.need(2)), "big")
-    if length < 2 or code in range(0xD0, 0xD9):
+    if length < 2 or code in range(0xD0, 0xD9) or length - 2 > _LONGEST.get(code, length):
         raise broken()
     yield from stream.keep(2)
     content = length - 2
