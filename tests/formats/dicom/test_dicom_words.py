@@ -34,6 +34,22 @@ def test_a_patients_own_number_is_known_whatever_stands_between_its_signs(text: 
     assert not any(map(str.isdigit, cleaned(text, own)))
 
 
+@pytest.mark.parametrize("text", ["BO RE LI X", "bo-re-li-x", "T1 BO_RE_LI_X"])
+def test_a_patients_own_name_is_known_in_pieces(text: str) -> None:
+    assert cleaned(text, Own.of(["Borelix Odilon"])) == ""
+
+
+def test_and_in_a_code(make: Maker) -> None:
+    image = slice_of(
+        PatientName="Borelix^Odilon", BodyPartExamined="BOR_ELI_X", ImageType=["DERIVED", "AXIAL", "BO REL IX"]
+    )
+    safe = make(image).dataset
+    assert (safe.get("BodyPartExamined", ""), list(safe.ImageType)) in (
+        ("", ["DERIVED", "AXIAL", "REMOVED"]),
+        ("REMOVED", ["DERIVED", "AXIAL", "REMOVED"]),
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [

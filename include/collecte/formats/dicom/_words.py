@@ -25,6 +25,8 @@ _SPELLED = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]++[^\W\d_](?![^\W_])){3,}+")
 _SHORT = 2
 #: Digits that a machine's own words have; more of them number people, and tell days.
 _DIGITS, _CHAINED = 4, 6
+#: Letters of a word that makes no other by chance.
+_LONG = 5
 #: Characters of a patient's number that may stand in a text by chance.
 _SHORT_NUMBER = 3
 #: Signs that stay between words that stay.
@@ -58,9 +60,11 @@ class Own:
         return text
 
     def holds(self, text: str) -> bool:
-        """Whether a text holds a word of the name, or the number."""
+        """Whether a text holds a word of the name, in one piece or (a long one) in several, or the number."""
         words = {folded(token) for token in _TOKENS.findall(text)}
-        return not self.words.isdisjoint(words) or self.without(text) != text
+        together = folded("".join(filter(str.isalpha, text)))
+        in_pieces = any(word in together for word in self.words if len(word) >= _LONG)
+        return in_pieces or not self.words.isdisjoint(words) or self.without(text) != text
 
 
 NOBODY = Own()
@@ -86,8 +90,10 @@ def cleaned(text: str, own: Own = NOBODY) -> str:
     if sum(map(str.isdigit, kept)) > _DIGITS:
         kept = _CHAINS.sub(_chain, kept)
         kept = _RUNS.sub(lambda run: "" if sum(map(str.isdigit, run[0])) > _DIGITS else run[0], kept)
-    if kept == given and any(map(str.isalnum, kept)):
+    if kept == given and any(map(str.isalnum, kept)) and not own.holds(kept):
         return kept.strip()
+    if own.holds(kept):  # in pieces
+        return ""
     words = (word for word in kept.split() if any(map(str.isalnum, word)))
     return " ".join(words)
 
