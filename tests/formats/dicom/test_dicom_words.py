@@ -7,7 +7,8 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 
-from collecte.formats.dicom._rewrite import is_public_uid, told_version
+from collecte.formats.dicom._rewrite import told_version
+from collecte.formats.dicom._uids import is_public_uid, told_uid
 from collecte.formats.dicom._words import NOBODY, Own, cleaned
 from tests.formats.dicom.builders import Maker, context, element, slice_of, spliced
 
@@ -79,6 +80,19 @@ def test_what_machines_write_of_themselves_stays(text: str) -> None:
 )
 def test_a_uid_is_public_by_what_it_says_and_not_by_its_root(uid: str, public: bool) -> None:
     assert is_public_uid(uid) is public
+
+
+@pytest.mark.parametrize(
+    ("uid", "told"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.88.3", "1.2.840.10008.5.1.4.1.1.88.3"),
+        ("1.3.46.670589.11.0.0.12.1", "1.3.46.670589"),
+        ("1.2.840.10008.75894213", "?"),
+        ("1.2.3.75894213", "?"),
+    ],
+)
+def test_a_finding_shows_of_a_uid_what_everybody_may_know(uid: str, told: str) -> None:
+    assert told_uid(uid) == told
 
 
 @pytest.mark.parametrize(

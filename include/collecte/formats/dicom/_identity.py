@@ -15,8 +15,8 @@ from collecte.errors import Bug
 from collecte.formats import Context
 from collecte.formats.dicom._elements import Encoding, write_element
 from collecte.formats.dicom._part10 import Dicom
-from collecte.formats.dicom._rewrite import PUBLIC_ROOTS
 from collecte.formats.dicom._text import charsets, readings
+from collecte.formats.dicom._uids import PUBLIC_ROOTS
 from collecte.pseudonym import Pseudonymiser
 from collecte.records import PatientRef
 

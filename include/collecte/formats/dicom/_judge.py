@@ -11,7 +11,7 @@ from collecte.formats.dicom._identity import MODALITY, SOP_CLASS_UID, Identity
 from collecte.formats.dicom._overlay import in_pixels, may_be_cleared
 from collecte.formats.dicom._part10 import Dicom
 from collecte.formats.dicom._tables import SopClass, refused_classes, sop_classes
-from collecte.formats.dicom._wall import standard_uid
+from collecte.formats.dicom._uids import told_uid
 from collecte.records import Look
 
 _BURNED_IN_ANNOTATION, _BODY_PART, _ROWS = 0x00280301, 0x00180015, 0x00280010
@@ -62,7 +62,7 @@ def _has_records(dicom: Dicom) -> bool:
 
 def _not_covered(sop_class: str) -> Finding:
     code = refused_classes().get(sop_class, "DICOM-SOP-CLASS-NOT-COVERED")
-    return Finding(code, values={"uid": standard_uid(sop_class)} if code == "DICOM-SOP-CLASS-NOT-COVERED" else {})
+    return Finding(code, values={"uid": told_uid(sop_class)} if code == "DICOM-SOP-CLASS-NOT-COVERED" else {})
 
 
 #: Modalities whose series show a face when they are rendered, and body parts that have none in view (PS3.16, annex L).

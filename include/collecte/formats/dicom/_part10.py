@@ -23,7 +23,8 @@ from collecte.formats.dicom._elements import (
 )
 from collecte.formats.dicom._source import Short, Source, Whole, inflated, opened
 from collecte.formats.dicom._tables import transfer_syntaxes
-from collecte.formats.dicom._wall import Refusal, standard_uid, unreadable
+from collecte.formats.dicom._uids import told_uid
+from collecte.formats.dicom._wall import Refusal, unreadable
 
 EXPLICIT_LITTLE_UID = "1.2.840.10008.1.2.1"
 _OF_ENCODING = {
@@ -186,7 +187,7 @@ def _layout(uid: str) -> tuple[str, bool]:
     try:
         return transfer_syntaxes()[uid]
     except KeyError:
-        raise Refusal("DICOM-TRANSFER-SYNTAX-NOT-COVERED", uid=standard_uid(uid)) from None
+        raise Refusal("DICOM-TRANSFER-SYNTAX-NOT-COVERED", uid=told_uid(uid)) from None
 
 
 def _encoding(head: bytes, position: int, layout: str) -> Encoding:

@@ -12,9 +12,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
-from pydicom import config
-from pydicom.uid import UID
-
 from collecte.formats.dicom import _icc
 from collecte.formats.dicom._codes import (
     CODE_MEANING,
@@ -41,18 +38,12 @@ from collecte.formats.dicom._private import PrivateRule, creators, private_vr, r
 from collecte.formats.dicom._rules import CODING_SCHEMES, TEXT_VRS, Action, Decision, Rules
 from collecte.formats.dicom._tables import by_tag
 from collecte.formats.dicom._text import reading
+from collecte.formats.dicom._uids import is_public_uid
 from collecte.formats.dicom._values import BINARY_SIZES, BULK_VRS, capped_age, checker, shifted
 from collecte.formats.dicom._wall import Refusal
 from collecte.formats.dicom._words import Own, cleaned, is_term
 from collecte.pseudonym import Pseudonymiser
 
-#: Roots of UIDs that are the same in every hospital: the standard's own, and HL7's registry of coding schemes; and what
-#: they give out, beside the UIDs of PS3.6: SOP classes, context groups, and schemes.
-PUBLIC_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
-_PUBLIC = re.compile(
-    r"1\.2\.840\.10008\.(?:5\.1\.[14](?:\.[0-9]{1,3}){1,6}|6\.1\.[0-9]{1,4}|1\.2(?:\.[0-9]{1,3}){0,4})"
-    r"|2\.16\.840\.1\.113883\.6\.[0-9]{1,4}"
-)
 #: The version of a coding scheme: a number or a date.
 _VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3}){0,2}|(?:19|20)[0-9]{6}")
 #: Bytes of an element that is remembered, and elements of a place.
@@ -349,13 +340,6 @@ def _replaced_uid(pseudonyms: Pseudonymiser, raw: bytes) -> bytes:
     if not uid or is_public_uid(uid):
         return uid.encode("ascii")
     return pseudonyms.uid(uid).encode("ascii")
-
-
-def is_public_uid(uid: str) -> bool:
-    """Whether a UID is one of the standard's or of a registry, and not something under their root."""
-    if not uid.startswith(PUBLIC_ROOTS) or not uid.isascii():
-        return False
-    return _PUBLIC.fullmatch(uid) is not None or UID(uid, config.IGNORE).name != uid
 
 
 def _sequence(passage: Passage, element: Element, decision: Decision, encoding: Encoding) -> Done:

@@ -16,10 +16,10 @@ from collecte.formats.dicom._elements import Element, Encoding, items_of, vr_of,
 from collecte.formats.dicom._identity import PATIENT_ID, PATIENT_NAME, SOP_CLASS_UID, SOP_INSTANCE_UID
 from collecte.formats.dicom._part10 import Dicom, opened_dicom
 from collecte.formats.dicom._pixels import splice
-from collecte.formats.dicom._rewrite import PUBLIC_ROOTS
 from collecte.formats.dicom._source import Sink
 from collecte.formats.dicom._stamps import file_meta
 from collecte.formats.dicom._tables import by_tag
+from collecte.formats.dicom._uids import is_public_uid
 from collecte.formats.dicom._wall import Refusal
 from collecte.records import Safe
 
@@ -104,4 +104,4 @@ def _text(replace: Callable[[str], str], raw: bytes) -> bytes:
 def _uids(rekeyer: Rekeyer, raw: bytes) -> bytes:
     """UIDs, each of ours replaced; the standard's own stay."""
     uids = raw.strip(b"\0 ").decode("ascii").split("\\")
-    return "\\".join(uid if not uid or uid.startswith(PUBLIC_ROOTS) else rekeyer.uid(uid) for uid in uids).encode()
+    return "\\".join(uid if not uid or is_public_uid(uid) else rekeyer.uid(uid) for uid in uids).encode()
