@@ -21,11 +21,17 @@ Severity = Literal["incident", "refused", "warning", "info"]
 Scope = Literal["file", "object", "delivery", "centre"]
 Language = Literal["fr", "en"]
 
+#: Roots of makers of devices, under which they number object types of their own: GE, Siemens, Philips, Canon (Toshiba),
+#: Fujifilm, Agfa, Hologic.
+MAKERS = (
+    *("1.2.840.113619", "1.3.12.2.1107", "1.3.46.670589", "1.2.392.200036.9116", "1.2.392.200036.9125"),
+    *("1.3.51.0", "1.2.840.113681"),
+)
 #: What a placeholder may hold, by its declared type. Nothing that a centre typed fits any of them by accident.
 PLACEHOLDER_TYPES: Mapping[str, re.Pattern[str]] = {
     "number": re.compile(r"-?\d+([.,]\d+)?"),
     "keyword": re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}|\([0-9A-Fa-f]{4},[0-9A-Fa-fxX]{4}\)|\d{1,5}"),
-    "uid": re.compile(r"1\.2\.840\.10008(\.\d+)+|\?"),
+    "uid": re.compile(rf"1\.2\.840\.10008(\.\d{{1,4}})+|{'|'.join(map(re.escape, MAKERS))}|\?", re.ASCII),
     "id": re.compile(r"[a-z][a-z0-9_-]*|[fdos]\d+"),
     "date": re.compile(r"\d{4}-\d{2}-\d{2}"),
 }

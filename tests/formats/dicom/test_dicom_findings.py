@@ -143,3 +143,23 @@ def test_the_french_is_polite_and_uses_its_own_typography() -> None:
     for code, entry in DECLARED.items():
         for text in (entry["fr"], entry["remedy"]["fr"]):
             assert not re.search(r"\w[:;!?»](\s|$)", text), code
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "told"),
+    [
+        ("1.3.46.670589.11.0.0.12.1", "1.3.46.670589"),
+        ("1.2.840.113619.4.27", "1.2.840.113619"),
+        ("1.2.392.200036.9125.1.1.2", "1.2.392.200036.9125"),
+        ("1.2.840.10008.5.1.4.1.1.88.3", "1.2.840.10008.5.1.4.1.1.88.3"),
+        ("1.2.840.10008.75894213", "?"),
+        ("2.16.840.1.113883.6.96", "?"),
+        ("2.25.75894213", "?"),
+    ],
+)
+def test_of_an_object_type_that_is_not_covered_the_finding_names_the_maker(
+    tmp_path: Path, make: Maker, sop_class: str, told: str
+) -> None:
+    (finding,) = make(_of_class(tmp_path, sop_class)).harvest.findings
+    assert (finding.code, dict(finding.values)) == ("DICOM-SOP-CLASS-NOT-COVERED", {"uid": told})
+    assert told in finding.text("en")

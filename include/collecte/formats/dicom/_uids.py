@@ -5,18 +5,14 @@ import re
 from pydicom import config
 from pydicom.uid import UID
 
+from collecte.findings import MAKERS
+
 #: The standard's own root, and that of HL7's registry of coding schemes.
 PUBLIC_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
 #: What they give out, beside the UIDs that PS3.6 lists: newer SOP classes, transfer syntaxes, context groups; schemes.
 _PUBLIC = re.compile(
     r"1\.2\.840\.10008\.(?:5\.1\.[14](?:\.[0-9]{1,3}){1,6}|6\.1\.[0-9]{1,4}|1\.2(?:\.[0-9]{1,3}){0,4})"
     r"|2\.16\.840\.1\.113883\.6\.[0-9]{1,4}"
-)
-#: Roots of makers, under which they number object types of their own: GE, Siemens, Philips, Toshiba and Canon, Fuji,
-#: Agfa, Hologic.
-_MAKERS = re.compile(
-    r"(1\.2\.840\.113619|1\.3\.12\.2\.1107|1\.3\.46\.670589|1\.2\.392\.200036\.9116|1\.2\.392\.200036\.9125"
-    r"|1\.3\.51\.0|1\.2\.840\.113681)\."
 )
 
 
@@ -28,9 +24,9 @@ def is_public_uid(uid: str) -> bool:
 
 
 def told_uid(uid: str) -> str:
-    """A UID as a finding may show it: a public one, the root of a maker's; ``?`` for any other, which could name a
-    patient.
+    """A UID as a finding may show it: one of the standard's, the root of a maker's; ``?`` for any other, which could
+    name a patient.
     """
-    if is_public_uid(uid):
+    if uid.startswith(PUBLIC_ROOTS[0]) and is_public_uid(uid):
         return uid
-    return found[1] if (found := _MAKERS.match(uid)) else "?"
+    return next((root for root in MAKERS if uid.startswith(f"{root}.")), "?")
