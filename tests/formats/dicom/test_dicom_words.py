@@ -74,6 +74,7 @@ def test_what_machines_write_of_themselves_stays(text: str) -> None:
         ("1.2.840.10008.7589.4213", False),
         ("1.2.840.10008.20040119.075903", False),
         ("1.2.840.10008.²", False),
+        ("1.2.840.10008.1.2.5\x1c", False),
         ("2.16.840.1.113883.6.75894213", False),
         ("1.2.3.4", False),
     ],

@@ -9,6 +9,7 @@ from collecte.findings import MAKERS
 
 #: The standard's own root, and that of HL7's registry of coding schemes.
 PUBLIC_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
+_FORM = re.compile(r"[0-9.]{1,64}")
 #: What they give out, beside the UIDs that PS3.6 lists: newer SOP classes, transfer syntaxes, context groups; schemes.
 _PUBLIC = re.compile(
     r"1\.2\.840\.10008\.(?:5\.1\.[14](?:\.[0-9]{1,3}){1,6}|6\.1\.[0-9]{1,4}|1\.2(?:\.[0-9]{1,3}){0,4})"
@@ -18,7 +19,7 @@ _PUBLIC = re.compile(
 
 def is_public_uid(uid: str) -> bool:
     """Whether a UID is one of the standard's or of a registry, and not something under their root."""
-    if not uid.startswith(PUBLIC_ROOTS) or not uid.isascii():
+    if not uid.startswith(PUBLIC_ROOTS) or not _FORM.fullmatch(uid):
         return False
     return _PUBLIC.fullmatch(uid) is not None or UID(uid, config.IGNORE).name != uid
 
