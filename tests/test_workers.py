@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -116,6 +116,15 @@ def test_a_process_that_the_system_ends_is_told_with_a_remedy() -> None:
         list(sharing.run("count", _ends, range(50)))
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell started in the background is deaf to Ctrl-C, and so are its processes."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_the_processes_at_once() -> None:
     before = set(multiprocessing.active_children())
     with pytest.raises(KeyboardInterrupt), workers(2, _told) as sharing:
