@@ -15,7 +15,7 @@ _TYPES = {8: "i1", 16: "i2"}
 
 def in_pixels(dicom: Dicom) -> bool:
     """Whether bits of the pixels are an overlay: one is described, but has no data of its own."""
-    return any(True for _ in _planes(dicom))
+    return any(_planes(dicom))
 
 
 def may_be_cleared(dicom: Dicom) -> bool:

@@ -17,13 +17,15 @@ BULK_VRS = frozenset(("OB", "OW", "OD", "OF", "OL", "OV"))
 
 #: A time of day (PS3.5, 6.2): other digits would be somebody's number.
 _CLOCK = rb"([01]\d|2[0-3])(:?[0-5]\d(:?([0-5]\d|60)(\.\d{1,6})?)?)?"
+#: What follows the date in a DT: the time without colons, and the zone.
+_BARE, _ZONE = _CLOCK.replace(b":?", b""), rb"([-+](0\d|1[0-4])[0-5]\d)? *+"
 _PATTERNS = {
     "AS": rb"\d{3}[DWMY]",
     "CS": rb"[A-Za-z0-9 _.\-+/:]{0,16}",
     "DA": rb"\d{8}|\d{4}\.\d\d\.\d\d",
     # A measure has no ten digits before its point, unless they begin or end with zeros; a telephone's number has.
     "DS": rb" *+[-+]?(?:(?:\d{1,5}0{5,11}|0{0,12}\d{1,9})(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)? *+",
-    "DT": rb"\d{4}(\d\d(\d\d(%s)?)?)?([-+](0\d|1[0-4])[0-5]\d)? *+" % _CLOCK.replace(b":?", b""),
+    "DT": rb"\d{4}(\d\d(\d\d(%s)?)?)?%s" % (_BARE, _ZONE),
     "IS": rb" *+[-+]?0{0,11}\d{1,8} *+",
     "TM": rb"%s *+" % _CLOCK,
     "UI": rb"[0-9.]{0,64}",
@@ -129,7 +131,7 @@ _DATE = re.compile(rb"(\d{4})(?:(\.?)(\d\d)(?:\2(\d\d))?)?(.*)", re.DOTALL)
 #: Everybody knows them: moved, they would tell how far the others were.
 _YEARS = range(1910, 2100)
 _FIRST_DAYS, _NO_DAY = frozenset((date(1969, 12, 31), date(1970, 1, 1), date(1980, 1, 1))), date(1900, 1, 1)
-_TIME = re.compile(rb"(%s)?([-+](0\d|1[0-4])[0-5]\d)? *" % _CLOCK.replace(b":?", b""))
+_TIME = re.compile(rb"(%s)?%s" % (_BARE, _ZONE))
 _SPACES = re.compile(rb" *")
 
 

@@ -90,10 +90,10 @@ def cleaned(text: str, own: Own = NOBODY) -> str:
     if sum(map(str.isdigit, kept)) > _DIGITS:
         kept = _CHAINS.sub(_chain, kept)
         kept = _RUNS.sub(lambda run: "" if sum(map(str.isdigit, run[0])) > _DIGITS else run[0], kept)
-    if kept == given and any(map(str.isalnum, kept)) and not own.holds(kept):
-        return kept.strip()
     if own.holds(kept):  # in pieces
         return ""
+    if kept == given and any(map(str.isalnum, kept)):
+        return kept.strip()
     words = (word for word in kept.split() if any(map(str.isalnum, word)))
     return " ".join(words)
 
