@@ -18,6 +18,7 @@ from collecte.catalogue import tables
 from collecte.errors import NeedsPerson, Retry
 from collecte.records import State
 from collecte.report import coordinator_page
+from collecte.report.records import today_in_paris
 from collecte.steps import Site
 from collecte.steps.documents import delivery_report
 from collecte.steps.housekeeping import CHORES, do_chore, space
@@ -110,7 +111,7 @@ def test_a_refused_file_expires_after_its_own_days_and_is_told_of_before(shipped
     assert told.startswith("demo/arvel/d0001: QUARANTINE-EXPIRES-SOON: Files in quarantine")
     rewrite(shipped, "quarantine_days: 180", "quarantine_days: 10")
     page = coordinator_page(delivery_report(shipped.site("arvel"), "d0001"))
-    assert f"1 file in quarantine is erased by {after(14).date():%-d %B %Y}" in page
+    assert f"1 file in quarantine is erased by {today_in_paris(after(14)):%-d %B %Y}" in page
     dry = purge(site, after(QUARANTINE_DAYS + 1), dry_run=True)
     assert (dry.counts["expired"], dry.counts["files"]) == (1, 4)
     assert ends(site)["lot/notes.xyz"] == "quarantined: FILE-TYPE-UNKNOWN"

@@ -17,6 +17,7 @@ from collecte.transport import open_destination
 from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, TRIBOULOT, ct_slice
 from tests.journey.conftest import World
 from tests.journey.drops import bucket, curated, dump
+from tests.processes import freeze
 
 SLICES = 40
 _PATIENCE_S = 120
@@ -85,8 +86,7 @@ def _stop_in_the_middle(process: "subprocess.Popen[str]", world: World, step: Mi
         assert process.poll() is None, f"it ended before it could be stopped: {process.communicate()[0]}"
         assert time.monotonic() < end, "the step was not reached"
     while True:
-        os.kill(process.pid, signal.SIGSTOP)
-        _wait_until_frozen(process)
+        freeze(process.pid)
         looked = time.monotonic()
         count = step.done(world)
         if count >= 10:
@@ -95,11 +95,6 @@ def _stop_in_the_middle(process: "subprocess.Popen[str]", world: World, step: Mi
         os.kill(process.pid, signal.SIGCONT)
         time.sleep(_STRETCH * (time.monotonic() - looked))
     assert count < 3 * SLICES, "it was stopped too late"
-
-
-def _wait_until_frozen(process: "subprocess.Popen[str]") -> None:
-    while (state := Path(f"/proc/{process.pid}/stat").read_text("ascii").rpartition(")")[2].split()[0]) != "T":
-        assert state != "Z", f"it ended before it could be stopped: {process.communicate()[0]}"
 
 
 def _count(folder: Path, pattern: str) -> int:

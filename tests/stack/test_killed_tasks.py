@@ -23,6 +23,7 @@ from demo.airflow import Airflow, Run
 from demo.deliveries import ct_slice
 from demo.mail import mails
 from demo.stack import Stack
+from tests.processes import freeze
 from tests.stack.faults import PATIENTS, World, bucket, dump, tree
 
 pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
@@ -109,7 +110,7 @@ def _freeze_in_the_middle(world: World, pid: int) -> None:
     while not safe.is_dir():
         assert time.monotonic() < end, "make_safe has not begun"
     while True:
-        _freeze(pid)
+        freeze(pid)
         done = len(list(safe.glob("f*")))
         if done >= 10:
             break
@@ -117,13 +118,6 @@ def _freeze_in_the_middle(world: World, pid: int) -> None:
         os.kill(pid, signal.SIGCONT)
         time.sleep(_STRETCH_S)
     assert done < SLICES * len(PATIENTS), "it was stopped too late"
-
-
-def _freeze(pid: int) -> None:
-    os.kill(pid, signal.SIGSTOP)
-    while _state(pid) not in "TZ":
-        pass
-    assert _state(pid) == "T", "it ended before it could be stopped"
 
 
 def _kill_child(world: World, pid: int) -> None:
@@ -143,7 +137,7 @@ def _kill_supervisor(world: World, pid: int) -> int:
     os.kill(parent, signal.SIGKILL)
     while _state(parent) not in "ZX":
         pass
-    _freeze(pid)
+    freeze(pid)
     return pid
 
 

@@ -16,6 +16,7 @@ import pytest
 from collecte.errors import Bug, NeedsPerson, Retry
 from collecte.transport import Destination, Endpoint, Item, Stored, open_destination
 from demo.servers import HOME, S3Server, free_ports, s3_server
+from tests.processes import freeze
 from tests.transport.careless_s3 import Careless, careless_s3
 from tests.transport.conftest import MIB, Centre, as_a_task_does, collect, meanwhile, noise, s3_endpoint
 
@@ -368,7 +369,7 @@ def test_a_frozen_server_is_tried_again(s3: S3Server, bucket: str, tmp_path: Pat
 
     with open_destination(endpoint, bucket) as destination:
         destination.probe()
-        os.kill(s3.pid, signal.SIGSTOP)
+        freeze(s3.pid)
         try:
             with pytest.raises(Retry, match="Connection bucket_test"):
                 list(destination.put([item(tmp_path, "x", b"1")]))

@@ -13,6 +13,7 @@ from collecte.errors import NeedsPerson, Retry
 from collecte.transport import open_source
 from collecte.transport.parts import resume_point
 from demo.servers import S3Server, s3_server
+from tests.processes import freeze
 from tests.transport.careless_s3 import careless_s3
 from tests.transport.conftest import MIB, as_a_task_does, holds, meanwhile, noise, s3_endpoint, wants
 
@@ -55,7 +56,7 @@ def test_a_frozen_server_is_tried_again(s3: S3Server, bucket: str, tmp_path: Pat
 
     with open_source(endpoint, bucket) as source:
         ours = wants(source, tmp_path)
-        os.kill(s3.pid, signal.SIGSTOP)
+        freeze(s3.pid)
         try:
             with pytest.raises(Retry, match="Connection bucket_test") as raised:
                 list(source.fetch(ours))

@@ -19,6 +19,7 @@ from collecte.errors import CollecteError, NeedsPerson, Retry
 from collecte.transport import Endpoint, Want, open_source
 from demo.openssh import Sshd, sftp_program
 from demo.servers import HOST, SftpServer, free_ports, make_key
+from tests.processes import freeze
 from tests.transport.conftest import MIB, Centre, collect, holds, meanwhile, noise, sftp_endpoint, wants
 
 BIG = 300 * MIB
@@ -215,7 +216,7 @@ def test_a_silent_server_is_given_up_and_tried_again(centre: Centre, tmp_path: P
         (one,) = wants(source, tmp_path)
         with (
             raises(Retry, "Connection chu_test"),
-            meanwhile(holds(one.part, 10 * MIB), lambda: os.kill(centre.pid, signal.SIGSTOP)),
+            meanwhile(holds(one.part, 10 * MIB), lambda: freeze(centre.pid)),
         ):
             list(source.fetch([one]))
 
@@ -417,7 +418,7 @@ def test_openssh_that_answers_keepalives_and_nothing_else_is_given_up(
         def stop_the_sftp_server() -> None:
             stopped.extend(_below(server.pid, b"sftp-server"))
             for pid in stopped:
-                os.kill(pid, signal.SIGSTOP)
+                freeze(pid)
 
         try:
             with raises(Retry, "does not answer"), meanwhile(holds(one.part, 10 * MIB), stop_the_sftp_server):
