@@ -4,16 +4,19 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 
 def freeze(pid: int) -> None:
     """Stop a process and wait until it stands still: on a busy machine, one of its threads may go on a while.
 
     Raises:
-        AssertionError: it ended before.
+        pytest.fail.Exception: it ended before.
     """
     os.kill(pid, signal.SIGSTOP)
     while (states := _states(pid)) != {"T"}:
-        assert "Z" not in (states or "Z"), f"process {pid} ended before it could be stopped"
+        if not states or "Z" in states:
+            pytest.fail(f"process {pid} ended before it could be stopped")
 
 
 def _states(pid: int) -> set[str]:
