@@ -22,7 +22,7 @@ from collecte.steps.make_safe import make_file_safe
 CASES = (("50 MB", 100, 7), ("2 GB", 4000, 5))
 COPY_GOAL, PEAK_MB, PROCESSES_GOAL = 1.2, 200, 0.55
 #: Slices that two processes share.
-FEWER, MORE, PROCESS_ROUNDS = 300, 900, 3
+FEWER, MORE, PROCESS_ROUNDS = 900, 2700, 3
 
 
 def run() -> list[Row]:

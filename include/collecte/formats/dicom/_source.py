@@ -8,8 +8,9 @@ from pathlib import Path
 
 from collecte.formats.dicom._wall import unreadable
 
-#: First bite of a file; it holds most headers whole.
-HEAD_BYTES = 1 << 16
+#: First bite of a file; it holds most headers whole. One that does not fit is read from its beginning again: the second
+#: bite makes it much longer.
+HEAD_BYTES, _SECOND_BYTES = 1 << 16, 1 << 19
 #: Largest header (everything before the pixel data) that is looked at; per-frame groups of large multi-frames reach
 #: 50 MB.
 HEADER_LIMIT = 1 << 28
@@ -37,14 +38,14 @@ class Source:
         self._next = 0
 
     def grow(self) -> None:
-        """Double :attr:`head`.
+        """Make :attr:`head` twice as long, or longer.
 
         Raises:
             Refusal: the header is larger than any that is looked at.
         """
         if len(self.head) >= HEADER_LIMIT:
             raise unreadable()
-        wanted = max(len(self.head), HEAD_BYTES)
+        wanted = max(len(self.head), _SECOND_BYTES - len(self.head))
         fresh = self._more(wanted)
         self.complete = len(fresh) < wanted
         self.head += fresh

@@ -45,7 +45,8 @@ _WRITTEN = re.compile(rb"[A-Za-z][A-Za-z^ ]{11,}|[0-9]{8,}")
 _FEWEST_SIGNS, _SHORTEST = 3, 8
 #: A whole value of what texts are made of.
 _ACCENTS = "àáâãäåæçèéêëíîïñóôöøùúûüßÀÂÄÇÈÉÊÖÜ"
-_TEXT = re.compile(rb"[A-Za-z0-9 '()+,\-./:;@^_%s]{10,}" % _ACCENTS.encode("latin-1"))
+_SIGNS = rb"A-Za-z0-9 '()+,\-./:;@^_%s" % _ACCENTS.encode("latin-1")
+_TEXT, _WIDE = re.compile(rb"[%s]{10,}" % _SIGNS), re.compile(rb"[\0%s]*+" % _SIGNS)
 _ACCENTED = 0.25
 
 _DUMMIES = {
@@ -81,7 +82,7 @@ def checker(vr: str, tag: int) -> Callable[[bytes], object] | None:
         longest = _LONGEST[vr]
         return lambda raw: len(raw) <= longest or all(len(v) <= longest for v in raw.split(b"\\"))
     if vr in ("OB", "OW"):
-        return lambda raw: not (_is_text(raw.rstrip(b"\0 ")) or _is_text(raw.replace(b"\0", b"")))
+        return lambda raw: not (_is_text(raw.rstrip(b"\0 ")) or _is_wide(raw))
     return (lambda raw: not _is_written(raw)) if vr in ("OF", "OD", "OL") else None
 
 
@@ -108,6 +109,11 @@ def _is_text(text: bytes) -> bool:
     if _TEXT.fullmatch(text) is None or len(set(text)) < _FEWEST_SIGNS or text.count(b"@") > 1:
         return False
     return sum(sign > 0x7F for sign in text) <= max(2, _ACCENTED * len(text))
+
+
+def _is_wide(raw: bytes) -> bool:
+    """Whether a value is text once its NULs are left out, as in UTF-16."""
+    return _WIDE.fullmatch(raw) is not None and _is_text(raw.replace(b"\0", b""))
 
 
 def _most(tag: int) -> int | None:

@@ -48,7 +48,7 @@ def make_safe(source: Path, target: Path, name: str, context: Context) -> Safe:
         Bug: the file is not the one that ``name`` was made for, or the challenge does not collect DICOM.
         OSError: a file cannot be read or written.
     """
-    part = Path(f"{target}.part")
+    part = target.with_name(f"{target.name}.part")
     try:
         safe = _made(source, part, name, context)
     except Refusal as refusal:
