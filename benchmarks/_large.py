@@ -21,7 +21,7 @@ from collecte.steps.make_safe import make_file_safe
 #: Name, frames of 0.5 MB, rounds.
 CASES = (("50 MB", 100, 7), ("2 GB", 4000, 5))
 COPY_GOAL, PEAK_MB, PROCESSES_GOAL = 1.2, 200, 0.55
-#: Slices that two processes share.
+#: Slices that two processes share. Of fewer, one process makes most while the other loads the model that reads text.
 FEWER, MORE, PROCESS_ROUNDS = 900, 2700, 3
 
 
