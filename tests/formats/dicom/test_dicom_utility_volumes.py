@@ -159,6 +159,22 @@ def mosaics() -> Iterator[Dataset]:
         yield pixels(data, noise(number, 72, 72, top=4096, kind=np.uint16), bits=12)
 
 
+def grids() -> Iterator[Dataset]:
+    """Three volumes of United Imaging, each a grid of four slices in one image; where they lie is in private items."""
+    for number in (1, 2, 3):
+        data = _unmade(images.mr(2, 1, number, "siemens"))
+        fill(data, Manufacturer="UIH", ImageType=["ORIGINAL", "PRIMARY", "M", "VFRAME"], ScanningSequence=["EP", "SE"])
+        fill(data, AcquisitionNumber=str(number), SpacingBetweenSlices="5", SliceThickness="5")
+        del data.ImagePositionPatient
+        slices = []
+        for at in range(4):
+            place = fill(Dataset(), AcquisitionTime=f"10{number:02}1{at}.25", SliceLocation=str(5 * at))
+            slices.append(fill(place, ImagePositionPatient=[-100, -100, -40 + 5 * at]))
+        shell = {0x09: ("FD", 1000.0 * (number > 1)), 0x37: ("FD", [0.0, float(number == 2), float(number == 3)])}
+        add_private(data, "Image Private Header", 0x0065, shell | {0x50: ("DS", "4"), 0x51: ("SQ", slices)})
+        yield pixels(data, noise(number, 48, 48, top=4096, kind=np.uint16), bits=12)
+
+
 _IMAGE = [
     ("PatientName", "PN", 1, [b"Marchemalle^Odilon"]),
     ("NumberOfImagesInMosaic", "US", 1, [b"5"]),
@@ -249,6 +265,7 @@ SERIES = [
            options=SAFE),
     Series("mosaics of Siemens", mosaics, "SliceTiming PhaseEncodingDirection TotalReadoutTime EffectiveEchoSpacing",
            options=SAFE),
+    Series("grids of United Imaging", grids, "EchoTime", shells=True, options=SAFE),
     Series("echo-planar GE", echo_planar, "SliceTiming PhaseEncodingDirection TotalReadoutTime", options=SAFE),
     Series("enhanced MR of Siemens XA", xa, "PhaseEncodingDirection", options=SAFE),
 ]  # fmt: skip
