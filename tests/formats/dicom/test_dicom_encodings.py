@@ -85,8 +85,8 @@ def test_a_file_cut_anywhere_is_refused_as_truncated(tmp_path: Path, make: Maker
     assert not made.target.exists()
 
 
-def test_pixel_data_shorter_than_the_image_are_truncated(make: Maker) -> None:
-    assert make(slice_of(NumberOfFrames=2)).codes == {"DICOM-TRUNCATED"}
+def test_pixel_data_shorter_than_the_image_are_refused(make: Maker) -> None:
+    assert make(slice_of(NumberOfFrames=2)).codes == {"DICOM-PIXELS-SHORT"}
 
 
 def fragments(*contents: bytes, end: bytes = b"\xfe\xff\xdd\xe0\0\0\0\0") -> bytes:

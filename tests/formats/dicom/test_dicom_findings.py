@@ -63,6 +63,7 @@ def _of_class(folder: Path, uid: str) -> Path:
 CASES = {
     "DICOM-UNREADABLE": _unreadable,
     "DICOM-TRUNCATED": _truncated,
+    "DICOM-PIXELS-SHORT": lambda folder, make: make(slice_of(NumberOfFrames=2)),
     "DICOM-NO-PIXELS": _no_pixels,
     "DICOM-INCOMPLETE": _no_class,
     "DICOM-NO-SUBJECT": lambda folder, make: make(slice_of(PatientID="ANON")),

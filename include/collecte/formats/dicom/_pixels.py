@@ -59,7 +59,7 @@ def _native(dicom: Dicom, pixels: Element, sink: Sink) -> None:
     if wanted is None:  # whatever stands there would pass for pixels
         raise Refusal("DICOM-UNREADABLE", place="Rows, Columns, BitsAllocated, NumberOfFrames")
     if there < wanted:
-        raise Short
+        raise Refusal("DICOM-PIXELS-SHORT", place="PixelData")
     sink(_element_header(pixels, wanted + (wanted & 1), dicom.output_encoding))
     dicom.source.copy(wanted, cleared(dicom, sink) if in_pixels(dicom) else sink)
     if wanted & 1:
