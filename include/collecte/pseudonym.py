@@ -7,7 +7,7 @@ images and in tables, in every delivery, and so that nobody without the keys can
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property, lru_cache
 from typing import Literal
 
@@ -22,6 +22,10 @@ PLACEHOLDERS = frozenset(
     "NONRENSEIGNE NONRENSEIGNEE NONCOMMUNIQUE NONDISPONIBLE SANSIPP SANSNUMERO ABSENT MISSING".split()
 )
 _FILLER = re.compile(r"0+|X+|9{4,}")  # 0, 00000, XXXX, 99999999
+#: Dates that programs write where they have none: before and after these years, and the first days of their clocks.
+#: Everybody knows them: moved, they would tell how far the patient's others were.
+BELIEVABLE_YEARS = range(1910, 2100)
+_FIRST_DAYS = frozenset(((1969, 12, 31), (1970, 1, 1), (1980, 1, 1)))
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -51,6 +55,11 @@ def is_placeholder(identifier: str) -> bool:
     plain = unicodedata.normalize("NFKD", normalise_identifier(identifier))
     stripped = re.sub(r"[\W_]", "", plain)  # \W: punctuation, and the accents that NFKD has split off
     return not stripped or stripped in PLACEHOLDERS or bool(_FILLER.fullmatch(stripped))
+
+
+def is_placeholder_day(day: date) -> bool:
+    """Whether a day is one that programs write where they have none."""
+    return day.year not in BELIEVABLE_YEARS or (day.year, day.month, day.day) in _FIRST_DAYS
 
 
 @dataclass(frozen=True)

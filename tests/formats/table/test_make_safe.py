@@ -138,8 +138,11 @@ def test_dates_move_with_their_subject_as_in_every_kind(judge: Judge) -> None:
     assert judged.found == {"TABLE-DATE-UNREADABLE": ("column 2, row 5", 1)}
 
 
-def test_a_date_that_programs_write_where_they_have_none_does_not_tell_how_far_the_others_moved(judge: Judge) -> None:
-    judged = judge("ipp;date d’examen\nA100001;12/03/2020\nA100001;01/01/1900\n")
+@pytest.mark.parametrize("day", ["01/01/1900", "31/12/1969", "01/01/1970", "1970-01-01 00:00", "01/01/1980"])
+def test_a_date_that_programs_write_where_they_have_none_does_not_tell_how_far_the_others_moved(
+    judge: Judge, day: str
+) -> None:
+    judged = judge(f"ipp;date d’examen\nA100001;12/03/2020\nA100001;{day}\n")
     assert [bool(row[1]) for row in judged.rows[1:]] == [True, False]
     assert judged.found == {"TABLE-DATE-UNREADABLE": ("column 2, row 3", 1)}
 

@@ -10,6 +10,8 @@ from functools import cache
 
 from pydicom.datadict import dictionary_VM
 
+from collecte.pseudonym import BELIEVABLE_YEARS, is_placeholder_day
+
 #: Bytes of one value, by the VRs that are written in binary.
 BINARY_SIZES = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "UV": 8, "SV": 8}
 #: Bulk data: only where a rule keeps them by name.
@@ -133,10 +135,8 @@ def shifted(raw: bytes, shift: timedelta, vr: str) -> bytes | None:
 
 
 _DATE = re.compile(rb"(\d{4})(?:(\.?)(\d\d)(?:\2(\d\d))?)?(.*)", re.DOTALL)
-#: Dates that programs write where they have none: before and after these years, and the first days of their clocks.
-#: Everybody knows them: moved, they would tell how far the others were.
-_YEARS = range(1910, 2100)
-_FIRST_DAYS, _NO_DAY = frozenset((date(1969, 12, 31), date(1970, 1, 1), date(1980, 1, 1))), date(1900, 1, 1)
+#: What stands for a date that is none.
+_NO_DAY = date(1900, 1, 1)
 _TIME = re.compile(rb"(%s)?%s" % (_BARE, _ZONE))
 _SPACES = re.compile(rb" *")
 
@@ -150,7 +150,7 @@ def _shifted_one(value: bytes, shift: timedelta, behind: re.Pattern[bytes]) -> b
     year, _, month, day, rest = match.groups()
     try:
         there = date(int(year), int(month or 1), int(day or 1))
-        none = there.year not in _YEARS or (day and there in _FIRST_DAYS)
+        none = is_placeholder_day(there) if day else there.year not in BELIEVABLE_YEARS
         moved = _NO_DAY if none else there + shift
     except (ValueError, OverflowError):
         return None

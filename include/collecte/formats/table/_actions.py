@@ -12,6 +12,7 @@ from collecte.formats.table._columns import Planned, plain
 from collecte.formats.table._dates import parse_date, shifted
 from collecte.formats.table._tally import Tally
 from collecte.formats.table._text import Known, direct_identifiers, forms, names_somebody, tells_of_somebody
+from collecte.pseudonym import is_placeholder_day
 from collecte.records import Identifier
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+){2,}")
@@ -20,9 +21,6 @@ _AGE = re.compile(
     r"(?P<over>[>≥]\s*)?(?P<years>\d{1,3})(?:[.,](?P<part>\d{1,4}))?\s*(?P<plus>\+)?\s*(?:ans?|y|yo|yrs?|years?)?"
 )
 _OLDEST = 130
-#: Dates before it are those that programs write where they have none: everybody knows them, and moved they would tell
-#: how far the patient's others were.
-_FIRST_YEAR = 1910
 #: A cell that starts so is run by a spreadsheet as a formula (CWE-1236).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -118,7 +116,7 @@ def _allowed(values: tuple[str, ...]) -> Mapping[str, str]:
 
 def _date(text: str, column: Planned, line: Line, session: Session) -> str:
     moment = parse_date(plain(text))
-    if moment is None or line.subject is None or moment.year < _FIRST_YEAR:
+    if moment is None or line.subject is None or is_placeholder_day(moment):
         return _emptied("TABLE-DATE-UNREADABLE", column, line, session)
     session.actions["shifted"] += 1
     return shifted(moment, session.context.pseudonyms.shift(line.subject))
