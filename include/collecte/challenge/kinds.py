@@ -119,7 +119,8 @@ _OURS_ALONE = frozenset(
 #: What is never kept as it stands (PS3.3, C.2.2 and C.2.3), and what no rule changes (C.7.6.3).
 _NAMES_THE_PATIENT = frozenset(
     (
-        *("PatientBirthDate", "OtherPatientIDs", "OtherPatientIDsSequence", "OtherPatientNames", "PatientBirthName"),
+        *("PatientBirthDate", "PatientBirthDateInAlternativeCalendar", "PatientDeathDateInAlternativeCalendar"),
+        *("OtherPatientIDs", "OtherPatientIDsSequence", "OtherPatientNames", "PatientBirthName"),
         *("PatientAddress", "PatientTelephoneNumbers", "PatientTelecomInformation", "PatientMotherBirthName"),
         *("InsurancePlanIdentification", "ResponsiblePerson"),
     )

@@ -217,12 +217,13 @@ def test_text_retained_by_its_option_alone_and_then_no_identifier(make: Maker, o
     assert "LUTECE4711" in {one.value for one in removed.harvest.identifiers}
 
 
-def test_a_retained_calibration_date_is_shifted_all_the_same(make: Maker) -> None:
-    image = slice_of(DateOfLastCalibration="20240101")
-    both = context(options=("retain_device_identity", "retain_longitudinal_modified_dates"))
-    shifted = (date(2024, 1, 1) + PSEUDONYMS.shift(SUBJECT)).strftime("%Y%m%d")
-    assert make(image, both).dataset.DateOfLastCalibration == shifted
-    assert "DateOfLastCalibration" not in make(image, context(options=("retain_device_identity",))).dataset
+@pytest.mark.parametrize("keyword", ["DateOfLastCalibration", "DateOfManufacture", "DateOfLastDetectorCalibration"])
+def test_a_date_that_many_patients_share_stays_with_exact_dates_alone(make: Maker, keyword: str) -> None:
+    """Moved, it would tell of two patients of one device how far their dates lie from one another."""
+    image = slice_of(**{keyword: "20240101"})
+    for dates in ([], ["retain_longitudinal_modified_dates"]):
+        assert keyword not in make(image, context(options=["retain_device_identity", *dates])).dataset
+    assert make(image, context(options=["retain_longitudinal_full_dates"])).dataset[keyword].value == "20240101"
 
 
 def test_accession_numbers_become_the_reference_that_a_table_gives(make: Maker) -> None:
@@ -258,6 +259,22 @@ def test_a_code_of_a_local_scheme_is_left_out_or_hidden_where_one_must_stand(tmp
     nested = make(spliced(tmp_path / "in", [mandatory]))
     assert b"DLCRX" not in nested.bytes
     assert b"99LUTECE" not in nested.bytes
+
+
+@pytest.mark.parametrize(
+    ("dates", "stays"),
+    [([], False), (["retain_longitudinal_modified_dates"], False), (["retain_longitudinal_full_dates"], True)],
+)
+def test_a_private_date_goes_where_the_public_ones_go(
+    tmp_path: Path, make: Maker, dates: list[str], stays: bool
+) -> None:
+    scanned = element(0x0009100D, "DT", b"20210304101500")
+    path = spliced(tmp_path / "in", [element(0x00090010, "LO", b"GEMS_PETD_01"), scanned], StudyDate="20210304")
+    safe = make(path, context(options=["retain_safe_private", *dates])).dataset
+    assert ((0x0009, 0x100D) in safe) is bool(dates)
+    if dates:
+        assert str(safe[0x0009100D].value)[:8] == safe.StudyDate
+        assert (safe.StudyDate == "20210304") is stays
 
 
 def test_private_elements_are_gone_at_every_depth(make: Maker) -> None:

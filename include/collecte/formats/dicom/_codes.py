@@ -107,4 +107,19 @@ def _meanings() -> dict[tuple[str, str], tuple[str, ...]]:
 
 @cache
 def _syntaxes() -> dict[str, re.Pattern[str]]:
-    return {row["designator"]: re.compile(row["syntax"]) for row in rows("coding_schemes")}
+    forms = {row["designator"]: re.compile(row["syntax"]) for row in rows("coding_schemes")}
+    return {**forms, "UCUM": _units()}
+
+
+def _units() -> re.Pattern[str]:
+    """The form of a unit (UCUM, 2): a power of ten, and up to five units that are multiplied or divided, each with its
+    prefix, its exponent and what it counts."""
+    symbols = dict[str, list[str]]()
+    for row in rows("ucum"):
+        symbols.setdefault(row["kind"], []).append(re.escape(row["symbol"]))
+    prefix, metric, unit, habit, annotation = (
+        "|".join(symbols[kind]) for kind in ("prefix", "metric", "unit", "habit", "annotation")
+    )
+    note, ten = rf"\{{(?:{annotation})\}}", r"10\*?-?\d{1,2}|1000?|10?"
+    one = rf"(?:(?:\[?100\]?)?(?:(?:{prefix})?(?:{metric})|{unit})[+-]?\d?(?:{note})?|{note})"
+    return re.compile(rf"{habit}|{ten}|(?:{note})?(?:{ten})?(?:(?:(?<!.)|(?<=[}}\d])|[./*]){one}){{1,5}}")

@@ -22,6 +22,7 @@ from collecte.formats.dicom._codes import (
     clean_code,
     coded_item,
 )
+from collecte.formats.dicom._content import place_of
 from collecte.formats.dicom._elements import (
     TEXT_LIMIT,
     UNREAD,
@@ -35,7 +36,7 @@ from collecte.formats.dicom._elements import (
 )
 from collecte.formats.dicom._lengths import TAGS, longest
 from collecte.formats.dicom._private import PrivateRule, creators, private_vr, rule_of, written_anew
-from collecte.formats.dicom._rules import CODING_SCHEMES, TEXT_VRS, Action, Decision, Rules
+from collecte.formats.dicom._rules import CODING_SCHEMES, CONTENT_SEQUENCE, TEXT_VRS, Action, Decision, Rules
 from collecte.formats.dicom._tables import by_tag
 from collecte.formats.dicom._text import reading
 from collecte.formats.dicom._uids import is_public_uid
@@ -48,7 +49,6 @@ from collecte.pseudonym import Pseudonymiser
 _VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3}){0,2}|(?:19|20)[0-9]{6}")
 #: Bytes of an element that is remembered, and elements of a place.
 MEMORY_BYTES, _MEMORY_ELEMENTS = 4096, 8192
-_CONTENT_SEQUENCE = 0x0040A730
 #: VRs whose values may be as long as they like: those of numbers, in binary or spelled, and sequences.
 _LONG_VRS = frozenset((*BINARY_SIZES, *BULK_VRS, "DS", "IS", "SQ"))
 
@@ -319,7 +319,7 @@ def _fallback(plan: Plan, tag: int, decision: Decision, action: Action) -> Done:
 def _dummy_item(tag: int, encoding: Encoding) -> bytes:
     """What stands in a sequence that must have an item: a code that says so; in a report's tree, a text that does."""
     code = coded_item(*REMOVED, encoding)
-    if tag != _CONTENT_SEQUENCE:
+    if tag != CONTENT_SEQUENCE:
         return code
     values = (
         (0x0040A010, "CS", b"CONTAINS"),
@@ -362,7 +362,8 @@ def _sequence(passage: Passage, element: Element, decision: Decision, encoding: 
 
 def rewritten_item(passage: Passage, item: Item, place: int) -> bytes | None:
     """The content of an item of the sequence ``place`` as written; None where none of it may be told."""
-    written = rewrite(passage, item.elements, place, item.encoding)
+    where = place_of(passage.data, item, place, passage.plan.rules)
+    written = rewrite(passage, item.elements, where, item.encoding)
     if place == CODING_SCHEMES and CODE_SCHEME not in written:
         return None
     found = {element.tag: element for element in item.elements}
@@ -436,12 +437,24 @@ def _private_sequence(passage: Passage, element: Element, encoding: Encoding) ->
     return done.written
 
 
+def _private_date(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes | None:
+    """A private date goes where the public ones go: one that moved beside exact ones would tell how far. Where the
+    challenge says so, it moves in any case.
+    """
+    if (rule.rule, rule.how) == ("challenge", "shift"):
+        return shifted(raw, plan.shift, vr)
+    if "retain_longitudinal_full_dates" in plan.rules.options:
+        check = checker(vr, _ANY_PRIVATE)
+        return raw if check and check(raw) else None
+    return shifted(raw, plan.shift, vr) if "retain_longitudinal_modified_dates" in plan.rules.options else None
+
+
 def _private_value(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes | None:
     match rule.how:
         case "csa" | "phoenix" | "protocol" | "flags" | "b_value" | "numbers":
             return written_anew(rule.how, raw)
         case "shift":
-            return shifted(raw, plan.shift, vr)
+            return _private_date(plan, raw, vr, rule)
         case "uid":
             return replaced_uids(plan.pseudonyms, raw)
         case "hash":
@@ -451,7 +464,7 @@ def _private_value(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes 
         case "replace":
             return (rule.value or "").encode("utf-8" if plan.declared else "ascii", "replace")
     if vr in ("DA", "DT"):
-        return shifted(raw, plan.shift, vr)
+        return _private_date(plan, raw, vr, rule)
     if vr == "UI":
         return replaced_uids(plan.pseudonyms, raw)
     if vr == "CS" or vr in TEXT_VRS:

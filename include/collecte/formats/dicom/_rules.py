@@ -22,6 +22,14 @@ from collecte.formats.dicom._values import checker, dummy
 
 #: The place of an attribute that stands in no sequence; else the place is the tag of the sequence.
 TOP = 0
+#: The place of an attribute of a content item that says of the patient what may not be told; and what holds the values
+#: of content items: DateTime, Date, Time, Person Name, Text Value, Concept Code Sequence, Measured Value Sequence,
+#: Numeric Value.
+UNTOLD, _CONTENT_VALUES = (
+    1,
+    frozenset((0x0040A120, 0x0040A121, 0x0040A122, 0x0040A123, 0x0040A160, 0x0040A168, 0x0040A300, 0x0040A30A)),
+)
+CONTENT_SEQUENCE, MEASURED_VALUE = 0x0040A730, 0x0040A300
 
 #: The columns of table E.1-1 by option. The two options about pixels have none: they are done by looking at them.
 COLUMNS: Mapping[DicomOption, str] = {
@@ -48,9 +56,16 @@ _CLEANED_BY = {
     0x00620009: "descriptors",
     0x00620020: "descriptors",
 }
-#: Context Group Version, Context Group Local Version, Template Version, Template Local Version: the standard tells
-#: everybody these dates, and moved they would tell how far those of the patient were.
-_PUBLIC_DATES = frozenset((0x00080106, 0x00080107, 0x0040DB06, 0x0040DB07))
+#: Dates that are not the patient's own: everybody knows them, or many patients have the same, and moved they would tell
+#: how far those of the patient were. Versions of context groups and templates; approval of an ethics committee;
+#: calibration, manufacture and installation of a device; expiration of a product, issue of an implant's template.
+_SHARED_DATES = frozenset(
+    (
+        *(0x00080106, 0x00080107, 0x0040DB06, 0x0040DB07, 0x00120086, 0x00120087),
+        *(0x0014407E, 0x00181200, 0x00181202, 0x00181203, 0x00181204, 0x00181205, 0x0018700C),
+        *(0x0044000B, 0x00686226, 0x00686270),
+    )
+)
 _CHARACTER_SET, _ICC_PROFILE = 0x00080005, 0x00282000
 #: Names the coding schemes of an object (PS3.3, C.12.1.1.7): an item is nothing without its designator.
 CODING_SCHEMES = 0x00080110
@@ -129,7 +144,7 @@ class Rules:
 
     def _decided(self, place: int, tag: int) -> Decision:
         vr = vr_of(tag)
-        kind = attribute_type(self.sop_class.iod, place, tag)
+        kind = attribute_type(self.sop_class.iod, CONTENT_SEQUENCE if place == UNTOLD else place, tag)
         vrs = vr.split(" or ")
         first = "OW" if "OW" in vrs else vrs[0]
         meant, stand_in = frozenset((*vrs, "")), _DUMMIES.get(tag) or dummy(first)
@@ -137,6 +152,9 @@ class Rules:
             rule = "PS3.16, 8: a public coding scheme"
             return Decision(Action.KEEP, rule, first, meant, _names_a_scheme, Action.REMOVE, stand_in)
         action, rule = self._action(tag, first, kind)
+        if place == UNTOLD and tag in _CONTENT_VALUES and action is not Action.REMOVE:
+            action = Action.EMPTY if tag == MEASURED_VALUE else Action.DUMMY
+            rule = "Collecte: says what an attribute of the patient says that is not kept"
         if action is Action.CLEAN and tag in self.withheld:
             action, rule = _resolve("X/Z/D", kind), "Collecte: an identifier of the delivery stands in it"
         if action is Action.KEEP and tag == _ICC_PROFILE:
@@ -202,14 +220,16 @@ class Rules:
         return any(row.get(column) for column in self._columns)
 
     def _profiled(self, row: dict[str, str], vr: str, kind: str) -> tuple[Action, str]:
-        said = {row[column]: column for column in reversed(self._columns) if row[column]}
+        columns = [column for column in reversed(self._columns) if row[column]]
+        if int(row["tag"], 16) in _SHARED_DATES and "dates_full" not in self._columns:
+            columns = []
+        said = {row[column]: column for column in columns}
         if "K" in said:
             action = self._kept(vr, kind)
             if vr == "CS":
                 action = Action.CLEAN
             return action, f"E.1-1 {row['basic']}, K: {_OPTIONS[said['K']]}"
-        public = int(row["tag"], 16) in _PUBLIC_DATES
-        if "C" in said and not public and (cleaned := self._cleaned(vr, kind)):
+        if "C" in said and (cleaned := self._cleaned(vr, kind)):
             return cleaned, f"E.1-1 {row['basic']}, C: {_OPTIONS[said['C']]}"
         action = Action.UID if row["basic"] == "U" else _resolve(row["basic"], kind)
         if action in (Action.UID, Action.DUMMY) and vr == "UI":

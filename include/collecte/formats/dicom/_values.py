@@ -165,6 +165,15 @@ _AGE = re.compile(rb"(\d{1,3})([DWMY]) *\0?")
 _AGE_CAPS = {b"D": 89 * 365 + 22, b"W": 89 * 52 + 16, b"M": 89 * 12 + 11, b"Y": 89}
 
 
+def is_capped(number: str, unit: str) -> bool:
+    """Whether an age is beyond the oldest that is told, or cannot be read. ``unit``: D, W, M or Y."""
+    cap = _AGE_CAPS.get(unit.encode("ascii"))
+    try:
+        return cap is None or not float(number) < cap + 1
+    except ValueError:
+        return True
+
+
 def capped_age(raw: bytes) -> bytes | None:
     """An age up to 089Y as it stands; 090Y for every older one; None where it is no age."""
     match = _AGE.fullmatch(raw)

@@ -19,6 +19,8 @@ _RUNS = re.compile(r"[^\W_]+")
 _CHAINS = re.compile(r"(?<!\d)\d++(?:[\W_]++\d++)++")
 #: What stands between the parts of a date, with its digits; and a year.
 _OF_DATES, _YEAR = "0123456789 .,:/-", re.compile(r"(?:19|20)\d\d")
+#: A word that machines write and months are called by, between the numbers of a date: 12 OCT 1956.
+_MONTH = re.compile(r"(?i)(?<=\d)([\W_]*+)(?:ago|avr|gen|mag|oct|sept?|set)(?=[\W_]*+\d)")
 #: Four letters and more that stand alone, one after the other: a word that was spelled.
 _SPELLED = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]++[^\W\d_](?![^\W_])){3,}+")
 #: Letters of a word that needs no look: T1, SE, Br.
@@ -86,7 +88,7 @@ def cleaned(text: str, own: Own = NOBODY) -> str:
     text = own.without(text)
     # What does not stay parts what stood beside it, and never joins it.
     kept = "".join(token if _stays(token, own) else " " for token in _TOKENS.findall(text))
-    kept = _SPELLED.sub(" ", kept)
+    kept = _MONTH.sub(r"\1 ", _SPELLED.sub(" ", kept))
     if sum(map(str.isdigit, kept)) > _DIGITS:
         kept = _CHAINS.sub(_chain, kept)
         kept = _RUNS.sub(lambda run: "" if sum(map(str.isdigit, run[0])) > _DIGITS else run[0], kept)

@@ -12,6 +12,7 @@ from collecte.challenge import DicomRules
 from collecte.findings import Finding
 from collecte.formats import Context
 from collecte.formats.dicom._codes import CODE_MEANING, CODE_SCHEME_VERSION, CODED
+from collecte.formats.dicom._content import place_of
 from collecte.formats.dicom._elements import Element, Encoding, Item, items_of, vr_of
 from collecte.formats.dicom._identity import SOP_CLASS_UID, identity, rules_of
 from collecte.formats.dicom._judge import look_of, refusals
@@ -227,7 +228,8 @@ def _sequence(
         if len(items or ()) > 1:
             yield Explained(depth + 1, 0, "", f"item {number}", "", "", "")
         own = {inner.tag: inner for inner in item.elements}
-        for one in _told(passage, item.elements, element.tag, item.encoding, depth + 1):
+        place = place_of(passage.data, item, element.tag, passage.plan.rules)
+        for one in _told(passage, item.elements, place, item.encoding, depth + 1):
             coded = one.depth == depth + 1 and one.tag in CODED and element.tag != CODING_SCHEMES
             yield _coded(passage, own.get(one.tag), one) if coded else one
 

@@ -1,0 +1,104 @@
+"""What content items say of the patient, and codes that say nothing but a unit."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+
+from collecte.formats.dicom._codes import clean_code
+from collecte.formats.dicom.explain import explain
+from tests.formats.dicom.builders import Maker, context, written
+from tests.formats.dicom.utility import written_and_read
+from tests.judge.documents import report
+from tests.judge.samples import code, fill, items
+
+BIRTH, AGE, WEIGHT = (
+    code("121031", "DCM", "Subject Birth Date"),
+    code("121033", "DCM", "Subject Age"),
+    code("29463-7", "LN", "Patient Weight"),
+)
+CLEANED = ["clean_structured_content", "retain_longitudinal_modified_dates"]
+TOLD = [*CLEANED, "retain_patient_characteristics"]
+
+
+def _node(kind: str, concept: Dataset, **values: Any) -> Dataset:
+    return fill(
+        Dataset(), RelationshipType="HAS OBS CONTEXT", ValueType=kind, ConceptNameCodeSequence=items(concept), **values
+    )
+
+
+def _number(concept: Dataset, value: str, unit: str) -> Dataset:
+    measured = {"NumericValue": value, "MeasurementUnitsCodeSequence": items(code(unit, "UCUM", unit))}
+    return _node("NUM", concept, MeasuredValueSequence=items(measured))
+
+
+def _told(make: Maker, node: Dataset, options: list[str]) -> Dataset:
+    """The node as the copy of a report has it."""
+    return make(_report(node), context(options=options)).dataset.ContentSequence[0]
+
+
+def _report(node: Dataset) -> Dataset:
+    """A comprehensive report of one node."""
+    return written_and_read(fill(report(1, "33"), ContentSequence=items(node)))
+
+
+@pytest.mark.parametrize("options", [TOLD, ["clean_structured_content", "retain_longitudinal_full_dates"]])
+def test_a_birth_date_in_a_report_goes_where_the_attribute_goes(make: Maker, options: list[str]) -> None:
+    assert _told(make, _node("DATE", BIRTH, Date="19410623"), options).Date == "19000101"
+
+
+def test_another_date_in_a_report_moves(make: Maker) -> None:
+    told = _told(make, _node("DATE", code("111060", "DCM", "Study Date"), Date="20200623"), TOLD).Date
+    assert told.startswith("20")
+    assert told != "20200623"
+
+
+@pytest.mark.parametrize(
+    ("node", "options", "told"),
+    [
+        (_number(AGE, "42", "a"), TOLD, "42"),
+        (_number(AGE, "90", "a"), TOLD, None),
+        (_number(AGE, "89.5", "a"), TOLD, "89.5"),
+        (_number(AGE, "1080", "mo"), TOLD, None),
+        (_number(AGE, "97", "1"), TOLD, None),
+        (_number(AGE, "42", "a"), CLEANED, None),
+        (_number(WEIGHT, "61", "kg"), TOLD, "61"),
+        (_number(WEIGHT, "61", "kg"), CLEANED, None),
+    ],
+)
+def test_what_a_report_measures_of_a_patient_is_told_where_the_attribute_is(
+    make: Maker, node: Dataset, options: list[str], told: str | None
+) -> None:
+    measured = _told(make, node, options).MeasuredValueSequence
+    assert [str(one.NumericValue) for one in measured] == ([told] if told else [])
+
+
+def test_who_asks_is_told_of_it(tmp_path: Path) -> None:
+    path = written(_report(_node("DATE", BIRTH, Date="19410623")), tmp_path / "f")
+    told = explain(path, context(options=TOLD))
+    (birth,) = [one for one in told.elements if one.keyword == "Date"]
+    assert (birth.outcome, "attribute of the patient" in birth.rule) == ("dummy value", True)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    """
+    mm mm2/s 10-6.mm2/s 10*6/ul ml/100ml/s ml/100g/min {SUVbw}g/ml g/ml{SUVbw} cm2/ml{SUVbsa} Bq/ml {counts}/s 1 %
+    {H.B.}/min ms uV mV kV mA mAs dGy.cm2 mGy.cm ml/min/{1.73_m2} /min s-1 mm[Hg] [hnsf'U] HU mmol/L MHz Hz/ppm kg/m2
+    rad/s W/kg min {ratio} [ppm] 10*-3.mm2/s dyn.s.cm-5/m2
+    """.split(),  # noqa: SIM905
+)
+def test_a_unit_stays(unit: str) -> None:
+    assert clean_code(unit, "UCUM") is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    """
+    Smith Henri.Kovac/Oslo {lefebvre} Marie Durand Lea Max Hugo Adam Tom Kim Ben 19410623 0612345678 10194106 1.1.1.1
+    10*19.10*41.10*06 100.100 19/41 {1941}
+    """.split(),  # noqa: SIM905
+)
+def test_what_is_no_unit_does_not(text: str) -> None:
+    assert clean_code(text, "UCUM") is None
