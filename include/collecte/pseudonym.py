@@ -25,7 +25,7 @@ _FILLER = re.compile(r"0+|X+|9{4,}")  # 0, 00000, XXXX, 99999999
 #: Dates that programs write where they have none: before and after these years, and the first days of their clocks.
 #: Everybody knows them: moved, they would tell how far the patient's others were.
 BELIEVABLE_YEARS = range(1910, 2100)
-_FIRST_DAYS = frozenset(((1969, 12, 31), (1970, 1, 1), (1980, 1, 1)))
+_FIRST_DAYS = frozenset(((1969, 12, 31), (1970, 1, 1), (1980, 1, 1), (2000, 1, 1)))
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 

@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 
 from collecte.formats.dicom._codes import clean_code
 from collecte.formats.dicom.explain import explain
-from tests.formats.dicom.builders import Maker, context, written
+from tests.formats.dicom.builders import Maker, context, slice_of, written
 from tests.formats.dicom.utility import written_and_read
 from tests.judge.documents import report
 from tests.judge.samples import code, fill, items
@@ -72,6 +72,26 @@ def test_what_a_report_measures_of_a_patient_is_told_where_the_attribute_is(
 ) -> None:
     measured = _told(make, node, options).MeasuredValueSequence
     assert [str(one.NumericValue) for one in measured] == ([told] if told else [])
+
+
+@pytest.mark.parametrize("place", ["AcquisitionContextSequence", "ContentItemModifierSequence"])
+def test_so_does_what_is_said_beside_an_image(make: Maker, place: str) -> None:
+    birth = _node("DATE", BIRTH, Date="19410623")
+    where = (
+        birth if place == "AcquisitionContextSequence" else fill(Dataset(), ContentItemModifierSequence=items(birth))
+    )
+    outer = "AcquisitionContextSequence" if where is birth else "ProtocolContextSequence"
+    image = slice_of()
+    setattr(image, outer, items(where))
+    made = make(image, context(options=["retain_longitudinal_full_dates"]))
+    assert made.safe
+    assert made.safe.sha256
+    assert b"19410623" not in made.bytes
+
+
+@pytest.mark.parametrize("concept", [code("121030", "DCM", "Subject ID"), code("121022", "DCM", "Accession Number")])
+def test_a_number_of_the_patient_is_no_measure(make: Maker, concept: Dataset) -> None:
+    assert list(_told(make, _number(concept, "75894213", "1"), TOLD).MeasuredValueSequence) == []
 
 
 def test_who_asks_is_told_of_it(tmp_path: Path) -> None:

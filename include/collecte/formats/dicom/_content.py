@@ -7,12 +7,10 @@ from functools import cache
 
 from collecte.formats.dicom._codes import CODE_SCHEME, CODE_VALUES
 from collecte.formats.dicom._elements import Element, Item
-from collecte.formats.dicom._rules import CONTENT_SEQUENCE, MEASURED_VALUE, TOP, UNTOLD, Action, Rules
+from collecte.formats.dicom._rules import MEASURED_VALUE, TOP, UNTOLD, Action, Rules
 from collecte.formats.dicom._tables import rows
 from collecte.formats.dicom._values import is_capped
 
-#: Content Sequence, Acquisition Context Sequence, Protocol Context Sequence.
-_CONTENTS = frozenset((CONTENT_SEQUENCE, 0x00400555, 0x00400440))
 _CONCEPT_NAME, _NUMERIC_VALUE, _UNITS = 0x0040A043, 0x0040A30A, 0x004008EA
 #: UCUM codes of units of age, and the letters of VR AS.
 _AGE_UNITS = {"d": "D", "wk": "W", "mo": "M", "a": "Y"}
@@ -28,7 +26,7 @@ def place_of(data: bytes, item: Item, sequence: int, rules: Rules) -> int:
         sequence: its tag.
         rules: of the SOP class.
     """
-    if sequence not in _CONTENTS:
+    if all(element[0] != _CONCEPT_NAME for element in item.elements):
         return sequence
     attribute = _attributes().get(_code(data, item.elements, _CONCEPT_NAME))
     if attribute is None:

@@ -34,13 +34,16 @@ _TABLE_LIMIT = 1 << 24
 _VR_OF = {FLOAT_PIXELS: "OF", DOUBLE_PIXELS: "OD"}
 
 
-def splice(dicom: Dicom, pixels: Element, sink: Sink) -> None:
-    """Write the pixel element.
+def splice(dicom: Dicom, pixels: Element | None, sink: Sink) -> None:
+    """Write the pixel element, if any.
 
     Raises:
         Refusal: pixels are missing, or their structure is broken.
     """
     table = _ExtendedTable(dicom)
+    if pixels is None:
+        table.check()
+        return
     try:
         dicom.source.seek(pixels.value)
         if pixels.fragments and dicom.fragments:

@@ -64,12 +64,14 @@ def _segment(stream: Stream, size: int, stop: int | None) -> Wait:
 
 
 def _packets(packed: bytes, made: int, size: int) -> tuple[int, int]:
-    """How many bytes the packets take that begin here, the last of which may end elsewhere; what is decoded then."""
+    """How many bytes the packets take that begin here, the last of which may end elsewhere; what is decoded then. Of a
+    run of bytes that is longer than the segment, those that it needs."""
     at = 0
     while at < len(packed) and made < size:
         control = packed[at]
         if control < _NO_OPERATION:
-            at, made = at + control + 2, made + control + 1
+            run = min(control + 1, size - made)
+            at, made = at + 1 + run, made + run
         elif control > _NO_OPERATION:
             at, made = at + 2, made + 257 - control
         else:

@@ -30,6 +30,8 @@ UNTOLD, _CONTENT_VALUES = (
     frozenset((0x0040A120, 0x0040A121, 0x0040A122, 0x0040A123, 0x0040A160, 0x0040A168, 0x0040A300, 0x0040A30A)),
 )
 CONTENT_SEQUENCE, MEASURED_VALUE = 0x0040A730, 0x0040A300
+#: The group of pixels, and of the tables of where they lie.
+_PIXEL_GROUP = 0x7FE0
 
 #: The columns of table E.1-1 by option. The two options about pixels have none: they are done by looking at them.
 COLUMNS: Mapping[DicomOption, str] = {
@@ -152,6 +154,8 @@ class Rules:
             rule = "PS3.16, 8: a public coding scheme"
             return Decision(Action.KEEP, rule, first, meant, _names_a_scheme, Action.REMOVE, stand_in)
         action, rule = self._action(tag, first, kind)
+        if place != TOP and tag >> 16 == _PIXEL_GROUP:
+            action, rule = Action.REMOVE, "Collecte: says where pixels lie that do not pass"
         if place == UNTOLD and tag in _CONTENT_VALUES and action is not Action.REMOVE:
             action = Action.EMPTY if tag == MEASURED_VALUE else Action.DUMMY
             rule = "Collecte: says what an attribute of the patient says that is not kept"
@@ -246,6 +250,8 @@ class Rules:
             return Action.SHIFT if "dates_modified" in self._columns else _resolve("X/Z/D", kind)
         if vr == "UI":
             return Action.KEEP if "uids" in self._columns else Action.UID
+        if vr == "AS":
+            return Action.AGE
         return Action.ITEMS if vr == "SQ" else Action.KEEP
 
     def _worded(self, vr: str, kind: str) -> Action:

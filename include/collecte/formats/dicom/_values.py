@@ -74,6 +74,8 @@ def dummy(vr: str) -> bytes:
 @cache
 def checker(vr: str, tag: int) -> Callable[[bytes], object] | None:
     """What is true of a value of this attribute that has the form of its VR; None where any bytes have."""
+    if vr in ("DA", "DT"):
+        return lambda raw: _STRINGS[vr].fullmatch(raw) and shifted(raw, timedelta(), vr) is not None
     if vr in _STRINGS:
         return _STRINGS[vr].fullmatch
     if tag in _NUMBERS:
