@@ -148,7 +148,7 @@ def test_an_odd_date_is_shifted_or_gone(tmp_path: Path, make: Maker, written: by
     assert (b"\x08\x00\x22\x00DA" in safe) or not kept
 
 
-@pytest.mark.parametrize("none", ["19010101", "00010101", "99991231", "19700101", "19691231", "19800101"])
+@pytest.mark.parametrize("none", ["19010101", "00010101", "99991231", "19700101", "19691231", "19800101", "20000101"])
 def test_a_date_that_programs_write_where_they_have_none_does_not_tell_the_shift(make: Maker, none: str) -> None:
     safe = make(slice_of(AcquisitionDate=none, AcquisitionDateTime=f"{none}101112", SeriesDate="19820615")).dataset
     assert (safe.AcquisitionDate, safe.AcquisitionDateTime) == ("19000101", "19000101101112")
@@ -215,6 +215,20 @@ def test_text_retained_by_its_option_alone_and_then_no_identifier(make: Maker, o
     assert "LUTECE4711" not in {one.value for one in retained.harvest.identifiers}
     assert keyword not in removed.dataset or removed.dataset[keyword].value != "LUTECE4711"
     assert "LUTECE4711" in {one.value for one in removed.harvest.identifiers}
+
+
+@pytest.mark.parametrize("value", ["75894213", "20241301", "7788.99.12"])
+def test_an_exact_date_is_one(tmp_path: Path, make: Maker, value: str) -> None:
+    path = spliced(tmp_path / "in", [element(0x00080022, "DA", value.encode())])
+    made = make(path, context(options=["retain_longitudinal_full_dates"]))
+    assert made.safe
+    assert value.encode() not in made.bytes
+
+
+def test_no_age_of_any_attribute_is_told_beyond_the_oldest(tmp_path: Path, make: Maker) -> None:
+    rule = {"attribute": "SelectorASValue", "action": "keep"}
+    path = spliced(tmp_path / "in", [element(0x0072005F, "AS", b"097Y")])
+    assert b"097Y" not in make(path, context(attributes=[rule])).bytes
 
 
 @pytest.mark.parametrize("keyword", ["DateOfLastCalibration", "DateOfManufacture", "DateOfLastDetectorCalibration"])

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, encapsulate_extended
 
 from collecte.formats.dicom._codestream import Cleaner, offset_table
@@ -240,6 +241,13 @@ def test_what_follows_the_packets_of_a_segment_of_rle_is_blanked(chunk: int, cou
         assert cleaned(RLE, frame[:start], frame[start:], chunk=chunk, size=600) == clean
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
+def test_a_run_of_rle_that_is_longer_than_its_segment_ends_with_it(chunk: int) -> None:
+    run = bytes([1, 2, 3, 4]) + NAME
+    frame = struct.pack("<2L", 1, 64).ljust(64, b"\0") + bytes([len(run) - 1]) + run
+    assert cleaned(RLE, frame, chunk=chunk, size=4) == frame[:69] + bytes(len(NAME))
+
+
 def test_what_follows_a_deflated_or_plain_frame_is_blanked() -> None:
     deflated = zlib.compress(GREY.tobytes())[2:-4]
     for chunk in (1, 100, 1 << 20):
@@ -353,6 +361,22 @@ def test_the_extended_table_of_offsets_is_true_or_the_file_is_refused(make: Make
     made = make(source)
     assert made.codes == ({"DICOM-PIXELS-UNREADABLE"} if lies else set())
     assert lies or made.dataset.ExtendedOffsetTable == offsets
+
+
+def test_a_table_of_offsets_without_pixels_is_refused(make: Maker) -> None:
+    dose = dcmread(bundled("rtdose.dcm"))
+    del dose.PixelData, dose.Rows
+    dose.ExtendedOffsetTable = NAME
+    assert make(dose).codes == {"DICOM-PIXELS-UNREADABLE"}
+
+
+def test_a_table_of_offsets_in_an_item_is_removed(make: Maker) -> None:
+    image = slice_of()
+    image.ReferencedImageSequence = [Dataset()]
+    image.ReferencedImageSequence[0].ExtendedOffsetTable = NAME
+    made = make(image)
+    assert made.codes == set()
+    assert NAME not in made.bytes
 
 
 def test_a_file_is_cleaned_on_its_way(make: Maker) -> None:
