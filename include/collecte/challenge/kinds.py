@@ -122,7 +122,8 @@ _NAMES_THE_PATIENT = frozenset(
         *("PatientBirthDate", "PatientBirthDateInAlternativeCalendar", "PatientDeathDateInAlternativeCalendar"),
         *("OtherPatientIDs", "OtherPatientIDsSequence", "OtherPatientNames", "PatientBirthName"),
         *("PatientAddress", "PatientTelephoneNumbers", "PatientTelecomInformation", "PatientMotherBirthName"),
-        *("InsurancePlanIdentification", "ResponsiblePerson"),
+        *("InsurancePlanIdentification", "ResponsiblePerson", "MedicalRecordLocator", "IssuerOfPatientID"),
+        *("AdmissionID", "ClinicalTrialSubjectID", "ClinicalTrialSubjectReadingID", "PatientBirthTime"),
     )
 )
 _LAYS_OUT_PIXELS = frozenset(

@@ -9,6 +9,7 @@ from pydicom.sequence import Sequence as Items
 
 from collecte.formats.dicom._rewrite import told_version
 from collecte.formats.dicom._uids import is_public_uid, told_uid
+from collecte.formats.dicom._values import checker
 from collecte.formats.dicom._words import NOBODY, Own, cleaned
 from tests.formats.dicom.builders import Maker, context, element, slice_of, spliced
 
@@ -67,7 +68,10 @@ def test_what_machines_write_of_themselves_stays(text: str) -> None:
     ("uid", "public"),
     [
         ("1.2.840.10008.5.1.4.1.1.2", True),
-        ("1.2.840.10008.5.1.4.1.1.999.1", True),  # a class newer than the dictionary
+        ("1.2.840.10008.5.1.4.1.1.88.99", True),  # a class newer than the dictionary
+        ("1.2.840.10008.5.1.4.1.1.999.1", False),
+        ("1.2.840.10008.5.1.4.061.234.567.8", False),
+        ("1.2.840.10008.5.1.4.1.1.1.75.89", False),
         ("1.2.840.10008.1.2.1", True),
         ("1.2.840.10008.6.1.1503", True),
         ("2.16.840.1.113883.6.96", True),
@@ -102,13 +106,13 @@ def test_a_finding_shows_of_a_uid_what_everybody_may_know(uid: str, told: str) -
     [
         ("01", True),
         ("2.1.3", True),
-        ("20020904", True),
+        ("20020904", False),
         ("178057511600142", False),
         ("7589.4213", False),
         ("²³", False),
     ],
 )
-def test_a_version_of_a_coding_scheme_is_a_number_or_a_date(version: str, told: bool) -> None:
+def test_a_version_of_a_coding_scheme_is_a_number_and_no_date(version: str, told: bool) -> None:
     assert told_version(version) == (version if told else "")
 
 
@@ -122,7 +126,10 @@ def test_a_version_of_a_coding_scheme_is_a_number_or_a_date(version: str, told: 
         (0x00200052, "UI", b"1.2.840.10008.75894213"),
         (0x00200052, "UI", b"1.2.840.10008.\xb2"),
         (0x00189087, "FD", b"VILLEPIN"),
+        (0x00189087, "FD", b"VILLEP^J"),
+        (0x00189087, "FD", b"AB758942"),
         (0x00280009, "AT", b"VILLEPIN"),
+        (0x00280009, "AT", b"VILLEPIN75894213"),
         (0x00081090, "LO", b"\x1b$B;3ED\x1b(B"),
     ],
 )
@@ -148,3 +155,12 @@ def test_a_scheme_version_that_no_one_could_write_ends_no_run(make: Maker) -> No
     code.add_new(0x00080103, "SH", "²³")
     made = make(slice_of(SpecificCharacterSet="ISO_IR 100", AnatomicRegionSequence=Items([code])))
     assert "CodingSchemeVersion" not in made.dataset.AnatomicRegionSequence[0]
+
+
+@pytest.mark.parametrize(("vr", "tag"), [("UL", 0x00209157), ("US", 0x00280010), ("SL", 0x00720078)])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "ascii"])
+def test_no_word_stands_in_whole_numbers(vr: str, tag: int, encoding: str) -> None:
+    check = checker(vr, tag)
+    assert check
+    assert not check("VILLEPIN BORELIX ".ljust(20).encode(encoding))
+    assert vr == "US" or not check(b"VILLEPIN")

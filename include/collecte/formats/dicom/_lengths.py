@@ -1,4 +1,5 @@
-"""Bulk values of which other attributes say how long they are: what stands behind that is no part of them, and goes."""
+"""Bulk values of which other attributes say how long they are: what stands behind that is no part of them, and goes; so
+does all of it where nothing says."""
 
 from collections.abc import Iterable
 
@@ -18,7 +19,7 @@ TAGS = frozenset((_WAVEFORM_DATA, *_DESCRIPTORS))
 
 
 def longest(data: bytes, elements: Iterable[Element], encoding: Encoding) -> dict[int, int]:
-    """How many bytes those of :data:`TAGS` that stand here may have, where that is said.
+    """How many bytes those of :data:`TAGS` that stand here may have; none where that is not said.
 
     Args:
         data: the bytes that the elements were found in.
@@ -31,7 +32,7 @@ def longest(data: bytes, elements: Iterable[Element], encoding: Encoding) -> dic
         raw = data[found[tag].value : found[tag].end][at : at + size]
         return int.from_bytes(raw, "little" if encoding.little else "big")
 
-    lengths = {}
+    lengths = dict.fromkeys(TAGS & found.keys(), 0)
     for tag, descriptor in _DESCRIPTORS.items():
         if tag in found and descriptor in found:
             entries, bits = number(descriptor, 0, 2) or 1 << 16, number(descriptor, 4, 2)

@@ -45,8 +45,8 @@ from collecte.formats.dicom._wall import Refusal
 from collecte.formats.dicom._words import Own, cleaned, is_term
 from collecte.pseudonym import Pseudonymiser
 
-#: The version of a coding scheme: a number or a date.
-_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3}){0,2}|(?:19|20)[0-9]{6}")
+#: The version of a coding scheme that is told; not one that is a date, which could be a patient's.
+_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3}){0,2}")
 #: Bytes of an element that is remembered, and elements of a place.
 MEMORY_BYTES, _MEMORY_ELEMENTS = 4096, 8192
 #: VRs whose values may be as long as they like: those of numbers, in binary or spelled, and sequences.
@@ -380,7 +380,7 @@ def rewritten_item(passage: Passage, item: Item, place: int) -> bytes | None:
 
 
 def told_version(version: str) -> str:
-    """The version of a coding scheme as it may be told: a number or a date."""
+    """The version of a coding scheme as it may be told: a number."""
     return version if _VERSION.fullmatch(version) else ""
 
 

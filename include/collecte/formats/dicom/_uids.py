@@ -1,8 +1,10 @@
 """Which UIDs are the same in every hospital, and what of the others a finding may show."""
 
 import re
+from functools import cache
 
 from pydicom import config
+from pydicom._uid_dict import UID_dictionary
 from pydicom.uid import UID
 
 from collecte.findings import MAKERS
@@ -10,18 +12,26 @@ from collecte.findings import MAKERS
 #: The standard's own root, and that of HL7's registry of coding schemes.
 PUBLIC_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
 _FORM = re.compile(r"[0-9.]{1,64}")
-#: What they give out, beside the UIDs that PS3.6 lists: newer SOP classes, transfer syntaxes, context groups; schemes.
-_PUBLIC = re.compile(
-    r"1\.2\.840\.10008\.(?:5\.1\.[14](?:\.[0-9]{1,3}){1,6}|6\.1\.[0-9]{1,4}|1\.2(?:\.[0-9]{1,3}){0,4})"
-    r"|2\.16\.840\.1\.113883\.6\.[0-9]{1,4}"
-)
+#: What they may give out beside the UIDs that PS3.6 lists: SOP classes and transfer syntaxes next to those, context
+#: groups, coding schemes.
+_NEXT, _SCHEMES = re.compile(r"(.+\.)[1-9][0-9]{0,2}"), re.compile(r"2\.16\.840\.1\.113883\.6\.[1-9][0-9]{0,2}")
+_GROUPS = re.compile(r"1\.2\.840\.10008\.6\.1\.[1-9][0-9]{0,3}")
 
 
 def is_public_uid(uid: str) -> bool:
     """Whether a UID is one of the standard's or of a registry, and not something under their root."""
     if not uid.startswith(PUBLIC_ROOTS) or not _FORM.fullmatch(uid):
         return False
-    return _PUBLIC.fullmatch(uid) is not None or UID(uid, config.IGNORE).name != uid
+    if UID(uid, config.IGNORE).name != uid or _SCHEMES.fullmatch(uid) or _GROUPS.fullmatch(uid):
+        return True
+    beside = _NEXT.fullmatch(uid)
+    return beside is not None and beside[1] in _branches()
+
+
+@cache
+def _branches() -> frozenset[str]:
+    """What the UIDs that PS3.6 lists begin with, up to their last component."""
+    return frozenset(f"{uid.rpartition('.')[0]}." for uid in UID_dictionary)
 
 
 def told_uid(uid: str) -> str:

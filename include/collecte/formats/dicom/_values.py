@@ -44,6 +44,14 @@ _NUMBERS, _NUMBER_BYTES = (0x54000110, 0x54000112, 0x5400100A), 4
 
 #: Twelve letters or eight digits in a row, as no vector of numbers has them by chance; tables of colours do.
 _WRITTEN = re.compile(rb"[A-Za-z][A-Za-z^ ]{11,}|[0-9]{8,}")
+#: Letters and digits in a short row, by VR, each so many bytes behind the last: no tag is made of four, no count of
+#: eight; of a double the last byte is ``?`` or ``@`` unless it is tiny or huge.
+_SPELLED = {
+    "AT": (4, re.compile(rb"[ -~]{4}")),
+    "UL": (4, re.compile(rb"[ -~]{8}")),
+    "SL": (4, re.compile(rb"[ -~]{8}")),
+    "FD": (8, re.compile(rb"[ -~]{7}[ -=A-~]")),
+}
 _FEWEST_SIGNS, _SHORTEST = 3, 8
 #: A whole value of what texts are made of.
 _ACCENTS = "àáâãäåæçèéêëíîïñóôöøùúûüßÀÂÄÇÈÉÊÖÜ"
@@ -91,8 +99,10 @@ def checker(vr: str, tag: int) -> Callable[[bytes], object] | None:
 
 
 def _binary(size: int, most: int | None, vr: str) -> Callable[[bytes], object]:
+    step, spells = _SPELLED.get(vr, (1, None))
+
     def fits(raw: bytes) -> bool:
-        spelled = vr in ("FD", "AT") and any(raw[at : at + 8].isalpha() for at in range(0, len(raw) - 7, 8))
+        spelled = spells and any(spells.match(raw, at) for at in range(0, len(raw), step))
         return len(raw) % size == 0 and (most is None or len(raw) <= most * size) and not (spelled or _is_written(raw))
 
     return fits
@@ -104,7 +114,7 @@ def _is_written(raw: bytes) -> bool:
         return False
     if any(len(set(match[0])) >= _FEWEST_SIGNS for match in _WRITTEN.finditer(raw)):
         return True
-    return _is_text(raw.rstrip(b"\0 "))
+    return _is_text(raw.rstrip(b"\0 ")) or _is_wide(raw)
 
 
 def _is_text(text: bytes) -> bool:
