@@ -183,11 +183,77 @@ def test_jpeg_2000_cut_short_is_refused(case: str) -> None:
             cleaned(syntax, *fragments, count=2)
 
 
-@pytest.mark.parametrize("code", [0xDC, 0xDD, 0xDF])
-def test_a_segment_for_a_number_holds_nothing_longer(code: int) -> None:
+TEXT = NAME * 4
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *((0xDC, NAME), (0xDD, NAME), (0xC3, NAME), (0xC9, NAME)),
+        *((0xDB, b"\0" + TEXT), (0xDB, bytes(65) + NAME), (0xDA, NAME)),
+        *((0xC4, b"\0\x10" + bytes(15) + NAME), (0xC4, b"\x10\x10" + bytes(15) + NAME), (0xC4, bytes(17) + NAME)),
+    ],
+)
+def test_a_segment_that_a_decoder_needs_holds_nothing_else(content: tuple[int, bytes]) -> None:
+    data = bytes(imagecodecs.jpeg8_encode(COLOUR, level=90))
+    with pytest.raises(Refusal):
+        cleaned(BASELINE, data[:2] + segment(*content) + data[2:])
+
+
+@pytest.mark.parametrize("code", [0xC9, 0xCC, 0xDE, 0xDF, 0xF8])
+def test_a_segment_of_another_process_is_refused(code: int) -> None:
     data = bytes(imagecodecs.jpeg8_encode(COLOUR, level=90))
     with pytest.raises(Refusal):
         cleaned(BASELINE, data[:2] + segment(code, NAME) + data[2:])
+
+
+@pytest.mark.parametrize(
+    "content", [(0xC0, NAME), (0xC4, NAME), (0xDB, NAME), (0xF8, b"\2" + NAME), (0xF8, b"\5" + NAME)]
+)
+def test_jpeg_ls_has_no_tables_of_jpeg_and_no_palettes(content: tuple[int, bytes]) -> None:
+    data = bytes(imagecodecs.jpegls_encode(GREY))
+    with pytest.raises(Refusal):
+        cleaned(LS, data[:2] + segment(*content) + data[2:])
+
+
+def test_fill_bytes_before_a_marker_are_few() -> None:
+    data = bytes(imagecodecs.jpeg8_encode(COLOUR, level=90))
+    assert cleaned(BASELINE, data[:2] + b"\xff" * 7 + data[2:])
+    with pytest.raises(Refusal):
+        cleaned(BASELINE, data[:2] + b"\xff" * (1 << 16) + data[2:])
+
+
+@pytest.mark.parametrize("code", [0x50, 0x51, 0x52, 0x53, 0x56, 0x59, 0x5C, 0x5D, 0x5E, 0x5F, 0x63])
+def test_a_marker_segment_of_jpeg_2000_has_room_for_nothing_else(code: int) -> None:
+    data = bytes(imagecodecs.jpeg2k_encode(GREY, level=0, codecformat="j2k"))
+    at = 4 + struct.unpack_from(">H", data, 4)[0]  # behind SIZ
+    with pytest.raises(Refusal):
+        cleaned(J2K, data[:at] + segment(code, TEXT * 10) + data[at:])
+
+
+def test_marker_segments_of_part_2_are_blanked_in_part_1() -> None:
+    data = bytes(imagecodecs.jpeg2k_encode(GREY, level=0, codecformat="j2k"))
+    at = 4 + struct.unpack_from(">H", data, 4)[0]
+    assert NAME not in cleaned(J2K, data[:at] + segment(0x75, NAME) + data[at:])
+
+
+@pytest.mark.parametrize("kind", [b"jP  ", b"ihdr", b"bpcc", b"cmap", b"cdef", b"resc"])
+def test_a_box_of_jp2_holds_nothing_longer(kind: bytes) -> None:
+    data = bytes(imagecodecs.jpeg2k_encode(COLOUR, level=0, codecformat="jp2"))
+    behind = 12 + struct.unpack_from(">L", data, 12)[0]  # the file type
+    clean = cleaned(J2K, data[:behind] + box(kind, TEXT * 2) + data[behind:])
+    assert NAME not in clean
+    assert np.array_equal(imagecodecs.jpeg2k_decode(clean), COLOUR)
+
+
+def test_brands_of_jp2_are_those_that_there_are_and_palettes_are_refused() -> None:
+    data = bytes(imagecodecs.jpeg2k_encode(COLOUR, level=0, codecformat="jp2"))
+    size = struct.unpack_from(">L", data, 12)[0]
+    clean = cleaned(J2K, data[:12] + box(b"ftyp", NAME * 3) + data[12 + size :])
+    assert NAME[:4] not in clean
+    assert np.array_equal(imagecodecs.jpeg2k_decode(clean), COLOUR)
+    with pytest.raises(Refusal):
+        cleaned(J2K, data[:12] + box(b"pclr", NAME) + data[12:])
 
 
 def test_the_colour_transform_that_decoders_heed_stays() -> None:

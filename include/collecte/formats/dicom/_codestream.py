@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from itertools import pairwise
 
-from collecte.formats.dicom._j2k_stream import j2k
+from collecte.formats.dicom._j2k_stream import j2k, j2k_part_2
 from collecte.formats.dicom._jpeg_stream import jpeg, jpeg_ls
 from collecte.formats.dicom._plain_stream import deflated, rle, rle_frame, uncompressed
 from collecte.formats.dicom._source import Sink
@@ -21,7 +21,8 @@ _RLE = "1.2.840.10008.1.2.5"
 _PARSERS: Mapping[str, Parser] = {
     **{f"1.2.840.10008.1.2.4.{number}": jpeg for number in (50, 51, 53, 55, 57, 70)},
     **{f"1.2.840.10008.1.2.4.{number}": jpeg_ls for number in (80, 81)},
-    **{f"1.2.840.10008.1.2.4.{number}": j2k for number in (90, 91, 92, 93, 201, 202, 203)},
+    **{f"1.2.840.10008.1.2.4.{number}": j2k for number in (90, 91, 201, 202, 203)},
+    **{f"1.2.840.10008.1.2.4.{number}": j2k_part_2 for number in (92, 93)},
 }
 
 

@@ -4,43 +4,67 @@
 
 import re
 import struct
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from functools import partial
 
 from collecte.formats.dicom._stream import Known, Stream, Wait, broken
+
+#: Marker segments that are kept: the bytes of their content, at least and at most.
+Needed = Mapping[int, tuple[int, int]]
 
 _START, _TILE_PART, _DATA, _END = b"\xff\x4f", b"\xff\x90", b"\xff\x93", b"\xff\xd9"
 _BEGINNING = b"\xff\x4f\xff\x51"
 _COMMENT = 0x64
-#: CAP, SIZ, COD, COC, TLM, PRF, PLM, PLT, CPF, QCD, QCC, RGN, POC, PPM, PPT, CRG; and DCO to ATK of part 2. Any other
-#: marker segment is blanked.
-_NEEDED = frozenset({*range(0x50, 0x54), 0x55, 0x56, 0x57, 0x58, 0x59, *range(0x5C, 0x62), 0x63, *range(0x70, 0x7A)})
+#: Bytes of the content of marker segments, at least and at most: CAP, SIZ, COD, COC, PRF, CPF, QCD, QCC, RGN, POC, CRG
+#: (A.5 to A.9); TLM, PLM, PLT, PPM, PPT, whose length is the image's. Any other marker segment is blanked.
+_SIZE, _ANY = 0x51, (1, 0xFFFF)
+_NEEDED = {
+    **{0x50: (4, 68), _SIZE: (39, 0xFFFF), 0x52: (10, 43), 0x53: (7, 43), 0x56: (2, 64), 0x59: (2, 64)},
+    **{0x5C: (2, 195), 0x5D: (3, 197), 0x5E: (3, 4), 0x5F: (7, 512), 0x63: (4, 64)},
+    **dict.fromkeys((0x55, 0x57, 0x58, 0x60, 0x61), _ANY),
+}
+#: DCO to ATK of part 2.
+_PART_2 = dict.fromkeys(range(0x70, 0x7A), _ANY)
 #: Markers without segment.
 _ALONE = range(0x30, 0x40)
 _TILE_PART_LENGTH = 12
 _LAST = re.compile(rb"\xff\xd9")
 
 _SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
-_BOXES = frozenset({b"jP  ", b"ftyp", b"ihdr", b"bpcc", b"pclr", b"cmap", b"cdef", b"resc", b"resd"})
+#: Bytes of the content of boxes, at least and at most (I.5); those of others are blanked.
+_BOXES = {b"ftyp": (8, 64), b"ihdr": (14, 14), b"bpcc": (1, 16), b"cdef": (8, 98), b"resc": (10, 10), b"resd": (10, 10)}
+#: A palette would have to pass, and its image must not go without.
+_PALETTE = b"pclr"
+#: Brands of a file; of any other, and of its version, the first is said.
+_BRANDS = (b"jp2 ", b"jph ", b"jpx ", b"jpxb")
 #: Boxes of boxes, whose content is read as if it stood beside them.
 _SUPERBOXES = frozenset({b"jp2h", b"res "})
 _COLOUR, _CODESTREAM = b"colr", b"jp2c"
 #: Content of a colour specification that names its colour space; others hold a profile, and profiles hold text.
 _ENUMERATED, _ENUMERATED_LENGTH = 1, 7
 _SRGB, _GREY = b"\1\0\0\0\0\0\x10", b"\1\0\0\0\0\0\x11"
-#: Longest content of a box that passes.
-_BOX_LIMIT, _BRANDS_LIMIT = 1 << 13, 1 << 6
 
 
 def j2k(stream: Stream) -> Wait:
+    """JPEG 2000 and HTJ2K."""
+    return _images(stream, _NEEDED)
+
+
+def j2k_part_2(stream: Stream) -> Wait:
+    """JPEG 2000 with multi-component transforms."""
+    return _images(stream, {**_NEEDED, **_PART_2})
+
+
+def _images(stream: Stream, needed: Needed) -> Wait:
     """Codestreams or JP2 files, each from the beginning of a fragment; what follows one in its last fragment is
     blanked, and so is a fragment that begins none.
     """
-    known = Known(_main_header, follows=_TILE_PART)
+    known = Known(partial(_main_header, needed), follows=_TILE_PART)
     while head := (yield from stream.peek(12)):
         if head[:2] == _START:
-            yield from _codestream(stream, known)
+            yield from _codestream(stream, known, needed)
         elif head == _SIGNATURE:
-            yield from _boxes(stream, known)
+            yield from _boxes(stream, known, needed)
         elif not stream.frames:
             raise broken()
         else:
@@ -49,27 +73,27 @@ def j2k(stream: Stream) -> Wait:
             yield from stream.blank(stream.left)
 
 
-def _codestream(stream: Stream, known: Known) -> Wait:
+def _codestream(stream: Stream, known: Known, needed: Needed) -> Wait:
     """To behind its end, or to where another begins in a fragment of its own."""
     stream.frames += 1
     yield from known.clean(stream)
     while (yield from stream.need(2)) == _TILE_PART:
-        if not (yield from _tile_part(stream)):
+        if not (yield from _tile_part(stream, needed)):
             return
     if (yield from stream.peek(2)) != _END:
         raise broken()
     yield from stream.keep(2)
 
 
-def _main_header(stream: Stream) -> Generator[None, None, bool]:
+def _main_header(needed: Needed, stream: Stream) -> Generator[None, None, bool]:
     """From the first marker of a codestream up to its first tile-part."""
     yield from stream.keep(2)
     while (yield from stream.peek(2)) not in (_TILE_PART, b""):
-        yield from _segment(stream)
+        yield from _segment(stream, needed)
     return True
 
 
-def _tile_part(stream: Stream) -> Generator[None, None, bool]:
+def _tile_part(stream: Stream, needed: Needed) -> Generator[None, None, bool]:
     """Whether something may follow it: not where the data end before it does."""
     start = stream.position
     length, size = struct.unpack(">xxHxxLxx", (yield from stream.need(_TILE_PART_LENGTH)))
@@ -77,7 +101,7 @@ def _tile_part(stream: Stream) -> Generator[None, None, bool]:
         raise broken()
     yield from stream.keep(_TILE_PART_LENGTH)
     while (yield from stream.need(2)) != _DATA:
-        yield from _segment(stream)
+        yield from _segment(stream, needed)
     yield from stream.keep(2)
     if size == 0:  # to the end of the codestream: no such pair of bytes is data (A.1.1)
         return (yield from stream.keep_until(_LAST))
@@ -105,7 +129,7 @@ def _data(stream: Stream, count: int) -> Generator[None, None, bool]:
     return False
 
 
-def _segment(stream: Stream) -> Wait:
+def _segment(stream: Stream, needed: Needed) -> Wait:
     first, code = yield from stream.need(2)
     if first != 0xFF:
         raise broken()
@@ -116,10 +140,18 @@ def _segment(stream: Stream) -> Wait:
     if length < 2 or code in (0x4F, *range(0x90, 0x94), 0xD9):
         raise broken()
     yield from stream.keep(2)
-    yield from (stream.keep if code in _NEEDED else stream.blank)(length - 2)
+    if code not in needed:
+        yield from stream.blank(length - 2)
+        return
+    least, most = needed[code]
+    if not least <= length - 2 <= most:
+        raise broken()
+    if code == _SIZE and length - 2 != 36 + 3 * int.from_bytes((yield from stream.need(36))[34:], "big"):
+        raise broken()
+    yield from stream.keep(length - 2)
 
 
-def _boxes(stream: Stream, known: Known) -> Wait:
+def _boxes(stream: Stream, known: Known, needed: Needed) -> Wait:
     """The boxes of one JP2 file, up to the end of the fragment that its codestream ends in."""
     grey = False
     first = stream.position
@@ -129,20 +161,31 @@ def _boxes(stream: Stream, known: Known) -> Wait:
             yield from stream.keep(head)
         elif kind == _CODESTREAM:
             yield from stream.keep(head)
-            yield from _boxed_codestream(stream, length, known)
+            yield from _boxed_codestream(stream, length, known, needed)
         elif kind == _COLOUR and length >= _ENUMERATED_LENGTH:
             yield from stream.keep(head)
             yield from _colour(stream, length, grey)
-        elif kind in _BOXES and length <= (_BRANDS_LIMIT if kind == b"ftyp" else _BOX_LIMIT):
+        elif kind in _BOXES and _BOXES[kind][0] <= length <= _BOXES[kind][1]:
             yield from stream.keep(head)
             if kind == b"ihdr":
                 grey = (yield from stream.need(10))[8:] == b"\0\1"
-            yield from stream.keep(length)
+            yield from _brands(stream, length) if kind == b"ftyp" else stream.keep(length)
+        elif kind == _PALETTE:
+            raise broken()
+        elif stream.position == first:  # the signature
+            yield from stream.keep(len(_SIGNATURE))
         else:
             yield from stream.keep(4)
             yield from stream.put(b"free")
             yield from stream.keep(head - 8)
             yield from stream.blank(length)
+
+
+def _brands(stream: Stream, length: int) -> Wait:
+    """What a file says it is: its brand, its version, and the brands that it can be read as."""
+    given = yield from stream.need(length)
+    brands = [given[at : at + 4] if given[at : at + 4] in _BRANDS else _BRANDS[0] for at in range(0, length & ~3, 4)]
+    yield from stream.put(b"".join((brands[0], bytes(4), *brands[2:], bytes(length & 3))))
 
 
 def _box_head(stream: Stream) -> Generator[None, None, tuple[int, bytes, int]]:
@@ -158,11 +201,11 @@ def _box_head(stream: Stream) -> Generator[None, None, tuple[int, bytes, int]]:
     return size - head, kind, head
 
 
-def _boxed_codestream(stream: Stream, length: int, known: Known) -> Wait:
+def _boxed_codestream(stream: Stream, length: int, known: Known, needed: Needed) -> Wait:
     end = stream.position + length
     if (yield from stream.peek(2)) != _START:
         raise broken()
-    yield from _codestream(stream, known)
+    yield from _codestream(stream, known, needed)
     yield from stream.blank(min(max(end - stream.position, 0), stream.left))
 
 

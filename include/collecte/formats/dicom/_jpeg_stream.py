@@ -4,20 +4,25 @@ annex C).
 
 import re
 from collections.abc import Generator
+from dataclasses import dataclass
+from functools import partial
 
 from collecte.formats.dicom._stream import Known, Stream, Wait, broken
 
 _START, _END, _SCAN, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0x01
 _APP0, _APP8, _APP14 = 0xE0, 0xE8, 0xEE
-#: What a decoder needs: frame headers, tables, restart interval, number of lines, hierarchical headers; for JPEG-LS its
-#: frame header and preset parameters. Any other segment is blanked.
-_NEEDED = frozenset({*range(0xC0, 0xD0), 0xDA, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF, 0xF7, 0xF8}) - {0xC8}
+_HUFFMAN, _QUANTISERS, _LINES, _RESTARTS, _PRESETS = 0xC4, 0xDB, 0xDC, 0xDD, 0xF8
+#: Frame headers, tables, hierarchical headers, presets: one that the process of the transfer syntax has no use for is
+#: refused.
+_OF_A_PROCESS = frozenset((*range(0xC0, 0xC8), *range(0xC9, 0xD0), _QUANTISERS, 0xDE, 0xDF, 0xF7, _PRESETS))
 #: Within entropy-coded data FF is followed by 00 (JPEG) or by a byte below 80 (JPEG-LS), or it is a marker; those of
 #: restarts and fill bytes are passed over.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _MARKER_LS = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]", re.DOTALL)
-#: Bytes at most of number of lines, restart interval (four in JPEG-LS) and expansion: longer ones hold something else.
-_LONGEST = {0xDC: 2, 0xDD: 4, 0xDF: 1}
+#: Fill bytes before a marker, at most.
+_FILL = 256
+#: Bits of a difference, at most; and signs, of which no table of quantisers is made alone.
+_BITS, _LETTERS = 16, re.compile(rb"[ -~]+")
 #: JFIF 1.02 without units or thumbnail; what stood in its place may have been a resolution, which the header has.
 _JFIF = b"JFIF\0\x01\x02\0\0\x01\0\x01\0\0"
 #: Adobe 100 without flags; the colour transform, which decoders heed, follows.
@@ -27,27 +32,39 @@ _TRANSFORMS = (b"\0", b"\1", b"\2")
 _MRFX = b"mrfx"
 
 
+@dataclass(frozen=True)
+class _Process:
+    """What ends entropy-coded data, and the segments that a decoder needs: any other is blanked."""
+
+    marker: "re.Pattern[bytes]"
+    needed: frozenset[int]
+
+
+_JPEG = _Process(_MARKER, frozenset((*range(0xC0, 0xC4), _HUFFMAN, _SCAN, _QUANTISERS, _LINES, _RESTARTS)))
+_JPEG_LS = _Process(_MARKER_LS, frozenset((0xF7, _SCAN, _LINES, _RESTARTS, _PRESETS)))
+
+
 def jpeg(stream: Stream) -> Wait:
     """Baseline, extended, progressive and lossless JPEG."""
-    return _images(stream, _MARKER)
+    return _images(stream, _JPEG)
 
 
 def jpeg_ls(stream: Stream) -> Wait:
     """JPEG-LS."""
-    return _images(stream, _MARKER_LS)
+    return _images(stream, _JPEG_LS)
 
 
-def _images(stream: Stream, marker: "re.Pattern[bytes]") -> Wait:
+def _images(stream: Stream, process: _Process) -> Wait:
     """Images, each from the beginning of a fragment; what follows one in its last fragment is blanked, and so is a
     fragment that begins none.
     """
-    known = Known(_header)
+    known = Known(partial(_header, process))
     while head := (yield from stream.peek(2)):
         if head == b"\xff\xd8":
             stream.frames += 1
             scanning = yield from known.clean(stream)
-            while scanning and (yield from stream.keep_until(marker)):
-                scanning = yield from _up_to_scan(stream)
+            while scanning and (yield from stream.keep_until(process.marker)):
+                scanning = yield from _up_to_scan(process, stream)
             if stream.starts:
                 continue
         elif not stream.frames:
@@ -55,13 +72,13 @@ def _images(stream: Stream, marker: "re.Pattern[bytes]") -> Wait:
         yield from stream.blank(stream.left)
 
 
-def _header(stream: Stream) -> Generator[None, None, bool]:
+def _header(process: _Process, stream: Stream) -> Generator[None, None, bool]:
     """From the first marker of an image; as :func:`_up_to_scan`."""
     yield from stream.keep(2)
-    return (yield from _up_to_scan(stream))
+    return (yield from _up_to_scan(process, stream))
 
 
-def _up_to_scan(stream: Stream) -> Generator[None, None, bool]:
+def _up_to_scan(process: _Process, stream: Stream) -> Generator[None, None, bool]:
     """Up to where entropy-coded data begin: False where the image ends before that, or another begins in a fragment of
     its own.
     """
@@ -73,34 +90,77 @@ def _up_to_scan(stream: Stream) -> Generator[None, None, bool]:
         if code == _END:
             return False
         if code != _TEMPORARY:
-            yield from _segment(stream, code)
+            yield from _segment(process, stream, code)
         if code == _SCAN:
             return True
 
 
 def _next_code(stream: Stream) -> Generator[None, None, int]:
     """The code of the marker that comes next, not taken yet; fill bytes before it are."""
-    while True:
+    for _ in range(_FILL):
         first, code = yield from stream.need(2)
         if first != 0xFF or (code < 0xC0 and code != _TEMPORARY):
-            raise broken()
+            break
         if code != 0xFF:
             return code
         yield from stream.keep(1)
+    raise broken()
 
 
-def _segment(stream: Stream, code: int) -> Wait:
+def _segment(process: _Process, stream: Stream, code: int) -> Wait:
     length = int.from_bytes((yield from stream.need(2)), "big")
-    if length < 2 or code in range(0xD0, 0xD9) or length - 2 > _LONGEST.get(code, length):
+    if length < 2 or code in range(0xD0, 0xD9) or code in _OF_A_PROCESS - process.needed:
         raise broken()
     yield from stream.keep(2)
     content = length - 2
-    if code in _NEEDED:
+    if code in process.needed:
+        if not _has_its_form(code, (yield from stream.need(content))):
+            raise broken()
         yield from stream.keep(content)
         return
     known = yield from _harmless(stream, code, content)
     yield from stream.put(known)
     yield from stream.blank(content - len(known))
+
+
+def _has_its_form(code: int, content: bytes) -> bool:
+    """Whether a segment that is kept is what its code says, and has room for nothing else."""
+    size = len(content)
+    match code:
+        case 0xDA:
+            return size >= 1 and size == 4 + 2 * content[0]
+        case 0xC4:
+            return _are_huffman(content)
+        case 0xDB:
+            return _are_quantisers(content)
+        case 0xDC:
+            return size == 2
+        case 0xDD:
+            return 2 <= size <= 4
+        case 0xF8:  # C.2.4.1: thresholds, or the size of a large image; no palettes
+            return (size, content[:1]) == (11, b"\1") or (size in (6, 8, 10) and content[:1] == b"\4")
+    return size >= 6 and size == 6 + 3 * content[5]
+
+
+def _are_huffman(content: bytes) -> bool:
+    """Tables of B.2.4.2, in which no symbol comes twice; those of differences (class 0) count bits."""
+    while content:
+        head, symbols = content[0], content[17 : 17 + sum(content[1:17])]
+        whole = len(content) >= 17 and len(symbols) == sum(content[1:17]) == len(set(symbols))
+        if not whole or head >> 4 > 1 or head & 15 > 3 or (head < 0x10 and max(symbols, default=0) > _BITS):
+            return False
+        content = content[17 + len(symbols) :]
+    return True
+
+
+def _are_quantisers(content: bytes) -> bool:
+    """Tables of B.2.4.1, none of them written in letters."""
+    while content:
+        size = 64 * (1 + (content[0] >> 4))
+        table, content, head = content[1 : 1 + size], content[1 + size :], content[0]
+        if len(table) < size or head >> 4 > 1 or head & 15 > 3 or _LETTERS.fullmatch(table):
+            return False
+    return True
 
 
 def _harmless(stream: Stream, code: int, content: int) -> Generator[None, None, bytes]:
