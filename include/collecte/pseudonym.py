@@ -22,10 +22,10 @@ PLACEHOLDERS = frozenset(
     "NONRENSEIGNE NONRENSEIGNEE NONCOMMUNIQUE NONDISPONIBLE SANSIPP SANSNUMERO ABSENT MISSING".split()
 )
 _FILLER = re.compile(r"0+|X+|9{4,}")  # 0, 00000, XXXX, 99999999
-#: Dates that programs write where they have none: before and after these years, and the first days of their clocks.
+#: Dates that programs write where they have none: before and after these years, first and last days of their clocks.
 #: Everybody knows them: moved, they would tell how far the patient's others were.
-BELIEVABLE_YEARS = range(1910, 2100)
-_FIRST_DAYS = frozenset(((1969, 12, 31), (1970, 1, 1), (1980, 1, 1), (2000, 1, 1)))
+BELIEVABLE_YEARS = range(1910, 2060)
+_ODD_DAYS = frozenset(((1969, 12, 31), (1970, 1, 1), (1980, 1, 1), (2000, 1, 1), (2038, 1, 19)))
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -59,7 +59,7 @@ def is_placeholder(identifier: str) -> bool:
 
 def is_placeholder_day(day: date) -> bool:
     """Whether a day is one that programs write where they have none."""
-    return day.year not in BELIEVABLE_YEARS or (day.year, day.month, day.day) in _FIRST_DAYS
+    return day.year not in BELIEVABLE_YEARS or (day.year, day.month, day.day) in _ODD_DAYS
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,7 @@ _NAMES_THE_PATIENT = frozenset(
         *("OtherPatientIDs", "OtherPatientIDsSequence", "OtherPatientNames", "PatientBirthName"),
         *("PatientAddress", "PatientTelephoneNumbers", "PatientTelecomInformation", "PatientMotherBirthName"),
         *("InsurancePlanIdentification", "ResponsiblePerson", "MedicalRecordLocator", "IssuerOfPatientID"),
+        *("PatientInstitutionResidence", "PersonName"),
         *("AdmissionID", "ClinicalTrialSubjectID", "ClinicalTrialSubjectReadingID", "PatientBirthTime"),
     )
 )
@@ -207,6 +208,13 @@ class DicomRules(Model):
             raise wrong(f"names {repeated[0]} twice", "name each option once", at="options")
         if {"retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"} <= set(self.options):
             raise wrong("keeps dates as they are and shifts them", "choose one of the two options", at="options")
+        for index, rule in enumerate(self.attributes):
+            if rule.action == "shift" and "retain_longitudinal_full_dates" in self.options:
+                raise wrong(
+                    "shifts one date where all others stay as they are, and so tells how far the patient's dates move",
+                    "remove the rule, or the option retain_longitudinal_full_dates",
+                    at=f"attributes.{index}.action",
+                )
         looked = "text_in_pixels" in self.model_fields_set and self.text_in_pixels.share == 1
         if "clean_pixel_data" in self.options and not (looked and self.text_in_pixels.found == "mask"):
             raise wrong(  # PS3.15, E.3.1 speaks of whatever is burned in, in any image

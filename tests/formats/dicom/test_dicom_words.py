@@ -19,7 +19,8 @@ from tests.formats.dicom.builders import Maker, context, element, slice_of, spli
     [
         "1|78|05|75|116|001", "1 78 05 75 116 001 42", "75'89'42'13", "1_69_03_75_116_043_90", "07_11_22_33_44",
         "(07)11(22)33(44)", "07+11+22+33+44", "⁰⁶¹² ³⁴⁵⁶ ⁷⁸", "12 mai 1978", "3 mars 2019", "12 OCT 1956",
-        "15-OCT-2024", "12 sept. 1956", "V I L L E P I N",
+        "15-OCT-2024", "12 sept. 1956", "12_04_56", "12+04+56",
+        "12(04)56", "5 6 0 4 1 2", "56_0412", "V I L L E P I N",
         "B-O-R-E-L-I-X", "He\u0301le\u0300ne", "Bo\u00adre\u00adl", "ＤＵＰＵＩＳ",
     ],
 )  # fmt: skip
@@ -164,3 +165,40 @@ def test_no_word_stands_in_whole_numbers(vr: str, tag: int, encoding: str) -> No
     assert check
     assert not check("VILLEPIN BORELIX ".ljust(20).encode(encoding))
     assert vr == "US" or not check(b"VILLEPIN")
+
+
+@pytest.mark.parametrize(
+    "text", [r"1956\04\12", r"06\12\34\56\78", r"DE\LA\CR\OI\X", r"VB20A\06123\45678", "\x1b$B:4F#\x1b(B"]
+)
+@pytest.mark.parametrize(("tag", "vr"), [(0x00181020, "LO"), (0x00181210, "SH"), (0x00080008, "CS")])
+def test_nor_in_several_values(tmp_path: Path, make: Maker, tag: int, vr: str, text: str) -> None:
+    named = {"PatientName": "Delacroix^Odilon", "SpecificCharacterSet": "ISO_IR 100"}
+    safe = make(spliced(tmp_path / "in", [element(tag, vr, text.encode())], **named)).dataset
+    told = safe[tag].value or "" if tag in safe else ""
+    values = [told] if isinstance(told, str) else list(told)
+    assert not any(set("0123456789") & set(value) for value in values if value != "VB20A")
+    assert "".join(values) not in ("DELACROIX", "B:4F#")
+
+
+def test_versions_of_software_stay(make: Maker) -> None:
+    told = make(slice_of(SoftwareVersions=["5.4.1", "5.4.1.2", "27", "LX"])).dataset.SoftwareVersions
+    assert list(told) == ["5.4.1", "5.4.1.2", "27", "LX"]
+
+
+def test_a_number_that_nobody_could_type_is_no_work() -> None:
+    own = Own.of(["1" * 20_000, "Delacroix"])
+    assert cleaned("1 " * 100_000, own) == ""
+
+
+def test_each_of_several_numbers_of_a_patient_is_known(make: Maker) -> None:
+    image = slice_of(OtherPatientIDs=["AB12", "CD34"], SeriesDescription="CT AB12 CD34")
+    told = make(image, context(options=["clean_descriptors"])).dataset.SeriesDescription
+    assert told == "CT"
+
+
+def test_what_the_head_of_an_element_reserves_is_empty(tmp_path: Path, make: Maker) -> None:
+    table = element(0x00281201, "OW", bytes(16))
+    head = element(0x00281101, "US", b"\x08\0\0\0\x10\0")
+    made = make(spliced(tmp_path / "in", [head, table[:6] + b"JO" + table[8:]]))
+    assert made.codes == set()
+    assert b"OWJO" not in made.bytes

@@ -120,6 +120,8 @@ def uncompressed(frame_bytes: int) -> Parser:
             kept = min(frame_bytes, stream.left)
             yield from stream.keep(kept)
             yield from stream.blank(stream.left)
+        if passed % (frame_bytes + frame_bytes % 2) not in (0, frame_bytes):
+            raise broken()
 
     return parse
 
@@ -146,6 +148,8 @@ def _frame(stream: Stream, frame_bytes: int) -> Wait:
         packed = yield from stream.piece()
         room -= _inflated(inflater, packed, room)
         yield from stream.keep(len(packed) - len(inflater.unused_data))
+    if room > 1:
+        raise broken()
 
 
 def _inflated(inflater: "zlib._Decompress", packed: bytes, room: int) -> int:

@@ -42,13 +42,14 @@ from collecte.formats.dicom._text import reading
 from collecte.formats.dicom._uids import is_public_uid
 from collecte.formats.dicom._values import BINARY_SIZES, BULK_VRS, capped_age, checker, shifted
 from collecte.formats.dicom._wall import Refusal
-from collecte.formats.dicom._words import Own, cleaned, is_term
+from collecte.formats.dicom._words import Own, cleaned, is_term, without_rows
 from collecte.pseudonym import Pseudonymiser
 
 #: The version of a coding scheme that is told; not one that is a date, which could be a patient's.
-_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3}){0,2}")
+_VERSION = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,2}){0,2}")
 #: Bytes of an element that is remembered, and elements of a place.
 MEMORY_BYTES, _MEMORY_ELEMENTS = 4096, 8192
+_LONG_HEAD = 12
 #: VRs whose values may be as long as they like: those of numbers, in binary or spelled, and sequences.
 _LONG_VRS = frozenset((*BINARY_SIZES, *BULK_VRS, "DS", "IS", "SQ"))
 
@@ -219,9 +220,14 @@ def _kept(passage: Passage, element: Element, decision: Decision, encoding: Enco
     vr = element.vr if element.vr and fits else decision.vr
     if decision.vr in TEXT_VRS and not (raw.isascii() and b"\x1b" not in raw):
         raw = _encoded(plan, raw, is_name=vr == "PN")
-    elif fits and encoding is out and not len(raw) & 1:
+    elif fits and encoding is out and not len(raw) & 1 and not _has_more(passage, element):
         return Done(passage.data[element.start : element.end], _TALLIES[Action.KEEP])
     return Done(write_element(element.tag, vr, raw, out), _TALLIES[Action.KEEP])
+
+
+def _has_more(passage: Passage, element: Element) -> bool:
+    """Whether the two bytes that the long form of a head reserves hold anything (PS3.5, 7.1.2)."""
+    return element.value - element.start == _LONG_HEAD and any(passage.data[element.start + 6 : element.start + 8])
 
 
 def _encoded(plan: Plan, raw: bytes, *, is_name: bool) -> bytes:
@@ -280,19 +286,22 @@ def _words(plan: Plan, raw: bytes, vr: str) -> bytes | None:
         return b""
     if vr == "CS":
         return _terms(bare, plan.own)
-    if b"\x1b" in bare and not plan.declared:  # of another character set than the file says: its bytes are no letters
+    text = reading(bare, plan.declared)
+    if "\x1b" in text:  # a character set that the file does not declare: its bytes are no letters
         return None
-    values = [cleaned(value, plan.own) for value in plan.own.without(reading(bare, plan.declared)).split("\\")]
-    if not any(values):
+    values = [cleaned(value, plan.own) for value in without_rows(plan.own.without(text)).split("\\")]
+    if not any(values) or (len(values) > 1 and plan.own.holds("\\".join(values))):
         return None
     return _written(plan, "\\".join(values))
 
 
 def _terms(raw: bytes, own: Own) -> bytes | None:
     """A value of VR CS, or several: those that are terms; the others say that they were removed."""
-    values = [value.strip() for value in raw.decode("latin-1").split("\\")]
+    values = [value.strip() for value in without_rows(raw.decode("latin-1")).split("\\")]
     stay = [is_term(value) and not own.holds(value) for value in values]
     if not checker("CS", 0)(raw) or not any(stay):  # type: ignore[misc]
+        return None
+    if own.holds("\\".join(value for value, stays in zip(values, stay, strict=True) if stays)):
         return None
     return "\\".join(value if stays else "REMOVED" for value, stays in zip(values, stay, strict=True)).encode("ascii")
 
@@ -463,10 +472,17 @@ def _private_value(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes 
             return b""
         case "replace":
             return (rule.value or "").encode("utf-8" if plan.declared else "ascii", "replace")
+    return _private_kept(plan, raw, vr, rule)
+
+
+def _private_kept(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes | None:
+    """A private value that stays, as far as its VR lets it."""
     if vr in ("DA", "DT"):
         return _private_date(plan, raw, vr, rule)
     if vr == "UI":
         return replaced_uids(plan.pseudonyms, raw)
+    if vr == "AS":
+        return capped_age(raw)
     if vr == "CS" or vr in TEXT_VRS:
         return _encoded(plan, raw, is_name=False) if rule.rule == "challenge" else _words(plan, raw, vr)
     check = checker(vr, _ANY_PRIVATE)

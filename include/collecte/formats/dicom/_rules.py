@@ -60,12 +60,13 @@ _CLEANED_BY = {
 }
 #: Dates that are not the patient's own: everybody knows them, or many patients have the same, and moved they would tell
 #: how far those of the patient were. Versions of context groups and templates; approval of an ethics committee;
-#: calibration, manufacture and installation of a device; expiration of a product, issue of an implant's template.
+#: calibration, manufacture and installation of a device; expiration of a product, issue of an implant's template;
+#: strength of a radioactive source.
 _SHARED_DATES = frozenset(
     (
         *(0x00080106, 0x00080107, 0x0040DB06, 0x0040DB07, 0x00120086, 0x00120087),
         *(0x0014407E, 0x00181200, 0x00181202, 0x00181203, 0x00181204, 0x00181205, 0x0018700C),
-        *(0x0044000B, 0x00686226, 0x00686270),
+        *(0x0044000B, 0x00686226, 0x00686270, 0x300A022C),
     )
 )
 _CHARACTER_SET, _ICC_PROFILE = 0x00080005, 0x00282000
@@ -189,6 +190,8 @@ class Rules:
         return _resolve("X/Z/D", kind), "not listed: denied"
 
     def _challenged(self, rule: AttributeRule, vr: str, kind: str) -> Action:
+        if rule.tag in _SHARED_DATES and rule.action in ("keep", "shift") and "dates_full" not in self._columns:
+            return _resolve("X/Z/D", kind)
         match rule.action:
             case "keep":
                 return self._kept(vr, kind)

@@ -53,6 +53,8 @@ _SPELLED = {
     "FD": (8, re.compile(rb"[ -~]{7}[ -=A-~]")),
 }
 _FEWEST_SIGNS, _SHORTEST = 3, 8
+#: Bytes that are signs, and the part of others up to which a vector of numbers is none.
+_PRINTABLE, _ODD = bytes(range(0x20, 0x7F)), 0.1
 #: A whole value of what texts are made of.
 _ACCENTS = "àáâãäåæçèéêëíîïñóôöøùúûüßÀÂÄÇÈÉÊÖÜ"
 _SIGNS = rb"A-Za-z0-9 '()+,\-./:;@^_%s" % _ACCENTS.encode("latin-1")
@@ -113,6 +115,12 @@ def _is_written(raw: bytes) -> bool:
     if len(raw) < _SHORTEST:
         return False
     if any(len(set(match[0])) >= _FEWEST_SIGNS for match in _WRITTEN.finditer(raw)):
+        return True
+    if (
+        len(raw) >= 2 * _SHORTEST
+        and len(raw.translate(None, _PRINTABLE)) < _ODD * len(raw)
+        and len(set(raw)) > _SHORTEST
+    ):
         return True
     return _is_text(raw.rstrip(b"\0 ")) or _is_wide(raw)
 

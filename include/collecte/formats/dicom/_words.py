@@ -17,10 +17,12 @@ _RUNS = re.compile(r"[^\W_]+")
 #: Numbers in a row, whatever stands between them: a date, a telephone number. Each is begun once and never given back:
 #: many digits are read once.
 _CHAINS = re.compile(r"(?<!\d)\d++(?:[\W_]++\d++)++")
+#: Values of nothing but digits, several in a row.
+_ROWS = re.compile(r"(?<![^\\])[ ]*+\d++[ ]*+(?:\\[ ]*+\d++[ ]*+(?![^\\]))++")
 #: What stands between the parts of a date, with its digits; and a year.
-_OF_DATES, _YEAR = "0123456789 .,:/-", re.compile(r"(?:19|20)\d\d")
-#: A word that machines write and months are called by, between the numbers of a date: 12 OCT 1956.
-_MONTH = re.compile(r"(?i)(?<=\d)([\W_]*+)(?:ago|avr|gen|mag|oct|sept?|set)(?=[\W_]*+\d)")
+_OF_DATES, _YEAR = "0123456789 .,:;/-_+*()'", re.compile(r"(?:19|20)\d\d")
+#: A word that machines write and months are called by, between the numbers of a date: 12 OCT 1956, 12-IV-1956.
+_MONTH = re.compile(r"(?i)(?<=\d)([\W_]*+)(?:ago|avr|gen|mag|oct|sept?|set|i{2,3}|iv|vi{1,3}|ix|xi{1,2})(?=[\W_]*+\d)")
 #: Four letters and more that stand alone, one after the other: a word that was spelled.
 _SPELLED = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]++[^\W\d_](?![^\W_])){3,}+")
 #: Letters of a word that needs no look: T1, SE, Br.
@@ -31,6 +33,8 @@ _DIGITS, _CHAINED = 4, 6
 _LONG = 5
 #: Characters of a patient's number that may stand in a text by chance.
 _SHORT_NUMBER = 3
+#: Signs of a longer one that are looked for: one that nobody could type is no longer searched at every place.
+_LONG_NUMBER = 64
 #: Signs that stay between words that stay.
 _SIGNS = frozenset(" .,:;/+-*%()[]_<>#")
 _CODE_WORD = 3
@@ -74,7 +78,11 @@ NOBODY = Own()
 
 @lru_cache(maxsize=64)
 def _numbers(numbers: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
-    spelled = (r"[\W_]{0,3}".join(map(re.escape, filter(str.isalnum, number))) for number in numbers)
+    signs = ("".join(filter(str.isalnum, number))[:_LONG_NUMBER] for number in numbers)
+    spelled = (
+        r"[\W_]{0,3}".join(map(re.escape, number)) + (r"\w*+" if len(number) == _LONG_NUMBER else "")
+        for number in signs
+    )
     return tuple(re.compile(rf"(?i)(?<![^\W_]){each}(?![^\W_])") for each in spelled if each)
 
 
@@ -100,6 +108,11 @@ def cleaned(text: str, own: Own = NOBODY) -> str:
     return " ".join(words)
 
 
+def without_rows(text: str) -> str:
+    """A text of several values without the numbers that stand in a row of such: parts of a longer one, or a date."""
+    return _ROWS.sub(lambda row: "\\" * row[0].count("\\") if sum(map(str.isdigit, row[0])) > _DIGITS else row[0], text)
+
+
 def _chain(match: re.Match[str]) -> str:
     """What is left of numbers in a row: all of them, or nothing of a date or of a long number."""
     parts = re.findall(r"\d+", match[0])
@@ -107,7 +120,7 @@ def _chain(match: re.Match[str]) -> str:
     if match[0].strip(_OF_DATES):  # ep_b1000#1
         dated = digits > _DIGITS + 1 and "#" not in match[0] and any(_YEAR.fullmatch(part) for part in parts)
     else:
-        dated = lengths == [2, 2, 2] or (4 in lengths and digits > _DIGITS)
+        dated = (max(lengths) <= 2 and digits == _DIGITS + 2) or (4 in lengths and digits > _DIGITS)
     return " " if dated or digits > _CHAINED else match[0]
 
 
@@ -116,7 +129,7 @@ def _stays(token: str, own: Own) -> bool:
         if len(token) <= _SHORT and token.isascii():
             return True
         return (word := folded(token)) in known_words() and word not in own.words
-    return token.isdigit() or token in _SIGNS
+    return token.isdecimal() or token in _SIGNS
 
 
 @lru_cache(maxsize=4096)

@@ -118,7 +118,7 @@ def plan_of(dicom: Dicom, who: Identity, context: Context) -> tuple[Plan, dict[i
         context.pseudonyms,
         who.subject,
         frozenset(dicom.raw(tag).strip(b"\0 ") for tag in (PATIENT_ID, PATIENT_NAME)),
-        frozenset(raw for tag in _NUMBERS if (raw := dicom.raw(tag)) and _may_stand(raw)),
+        frozenset(raw for tag in _NUMBERS for raw in dicom.raw(tag).split(b"\\") if raw and _may_stand(raw)),
         charsets(dicom.raw(SPECIFIC_CHARACTER_SET)),
         dicom.output_encoding,
     )
