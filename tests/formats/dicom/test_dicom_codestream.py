@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate, encapsulate_extended
+from pydicom.encaps import encapsulate, encapsulate_extended, generate_frames
 
 from collecte.formats.dicom._codestream import Cleaner, offset_table
 from collecte.formats.dicom._wall import Refusal
@@ -497,3 +497,16 @@ def test_a_progressive_image_passes_cleaned_and_can_be_read(make: Maker) -> None
     assert NAME not in made.bytes
     ((_, frame),) = frames(made.target)
     assert np.array_equal(np.squeeze(frame), imagecodecs.jpeg8_decode(plain))
+
+
+def test_a_frame_of_rle_has_a_segment_for_each_byte_of_a_pixel(make: Maker) -> None:
+    """One more could hold anything."""
+    source = dcmread(bundled("MR_small_RLE.dcm"))
+    (frame,) = generate_frames(source.PixelData, number_of_frames=1)
+    start = struct.unpack_from("<L", frame, 4)[0]
+    count, *offsets = struct.unpack_from("<16L", frame)
+    assert (count, start) == (2, 64)
+    offsets[2] = len(frame)
+    source.PixelData = encapsulate([struct.pack("<16L", 3, *offsets) + frame[64:] + bytes([len(NAME) - 1]) + NAME])
+    made = make(source)
+    assert made.codes == {"DICOM-PIXELS-UNREADABLE"}

@@ -94,8 +94,8 @@ def fragments(*contents: bytes, end: bytes = b"\xfe\xff\xdd\xe0\0\0\0\0") -> byt
     return b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff" + items + end
 
 
-#: A frame of one RLE segment (PS3.5, annex G.5), and its 40 runs.
-FRAME = struct.pack("<16L", 1, 64, *[0] * 14) + b"\1\2" * 40
+#: A frame of two RLE segments (PS3.5, annex G.5), each a run of 64 bytes.
+FRAME = struct.pack("<16L", 2, 64, 66, *[0] * 13) + b"\xc1\7" * 2
 
 
 def encapsulated(path: Path, pixels: bytes, uid: str = RLE) -> Path:

@@ -34,11 +34,14 @@ class Cleaner:
         frames: how many there are, by the header; more are refused, as nobody would look at them.
         frame_bytes: of a decoded frame; None where the header does not say.
         sink: takes the output.
+        pixel_bytes: of one pixel, as many as a frame of RLE has segments; None: any number.
     """
 
-    def __init__(self, transfer_syntax: str, frames: int, frame_bytes: int | None, sink: Sink) -> None:
+    def __init__(
+        self, transfer_syntax: str, frames: int, frame_bytes: int | None, sink: Sink, pixel_bytes: int | None = None
+    ) -> None:
         self._stream = Stream()
-        self._steps = _parser(transfer_syntax, frames, frame_bytes)(self._stream)
+        self._steps = _parser(transfer_syntax, frames, frame_bytes, pixel_bytes)(self._stream)
         self._frames = frames
         self._sink = sink
         self._headers: deque[tuple[int, bytes]] = deque()
@@ -89,13 +92,13 @@ class Cleaner:
         self._stream.settle()
 
 
-def _parser(transfer_syntax: str, frames: int, frame_bytes: int | None) -> Parser:
+def _parser(transfer_syntax: str, frames: int, frame_bytes: int | None, pixel_bytes: int | None) -> Parser:
     if parser := _PARSERS.get(transfer_syntax):
         return parser
     if frame_bytes is None or transfer_syntax not in (_UNCOMPRESSED, _DEFLATED, _RLE):
         raise broken()
     if transfer_syntax == _RLE:
-        return (rle_frame if frames == 1 else rle)(frame_bytes)
+        return (rle_frame if frames == 1 else rle)(frame_bytes, pixel_bytes)
     return (uncompressed if transfer_syntax == _UNCOMPRESSED else deflated)(frame_bytes)
 
 

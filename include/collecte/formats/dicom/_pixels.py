@@ -72,7 +72,7 @@ def _native(dicom: Dicom, pixels: Element, sink: Sink) -> None:
 def _fragments(dicom: Dicom, pixels: Element, sink: Sink, table: "_ExtendedTable") -> None:
     sink(_element_header(pixels, UNDEFINED, dicom.output_encoding))
     _offset_table(dicom, sink)
-    cleaner = Cleaner(dicom.transfer_syntax, frame_count(dicom), _frame_bytes(dicom), sink)
+    cleaner = Cleaner(dicom.transfer_syntax, frame_count(dicom), _frame_bytes(dicom), sink, _pixel_bytes(dicom))
     while True:
         raw = dicom.source.read(8)
         group, number, length = dicom.encoding.tag_length.unpack(raw)
@@ -144,6 +144,12 @@ def _frame_bytes(dicom: Dicom) -> int | None:
     if not rows or not columns or not bits:
         return None
     return (rows * columns * (dicom.number(_SAMPLES) or 1) * bits + 7) // 8
+
+
+def _pixel_bytes(dicom: Dicom) -> int | None:
+    """Of all samples of a pixel; None where the header does not say."""
+    bits = dicom.number(_BITS)
+    return (dicom.number(_SAMPLES) or 1) * -(-bits // 8) if bits else None
 
 
 def _element_header(pixels: Element, length: int, encoding: Encoding) -> bytes:

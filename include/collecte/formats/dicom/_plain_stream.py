@@ -13,9 +13,9 @@ _RLE_HEADER, _RLE_SEGMENTS, _NO_OPERATION = 64, 15, 128
 _PIECE = 1 << 18
 
 
-def rle(frame_bytes: int) -> Parser:
-    """Frames of RLE, of so many bytes once decoded (PS3.5, annex G): the header's unused offsets are blanked, and what
-    follows the bytes that a segment needs.
+def rle(frame_bytes: int, segments: int | None) -> Parser:
+    """Frames of RLE, of so many bytes once decoded and so many segments (PS3.5, annex G): the header's unused offsets
+    are blanked, and what follows the bytes that a segment needs.
     """
 
     def parse(stream: Stream) -> Wait:
@@ -23,7 +23,7 @@ def rle(frame_bytes: int) -> Parser:
             if stream.left < _RLE_HEADER:
                 raise broken()
             end = stream.position + stream.left
-            starts = yield from _rle_header(stream)
+            starts = yield from _rle_header(stream, segments)
             if starts[-1] >= end:
                 raise broken()
             for stop in (*starts[1:], end):
@@ -32,11 +32,11 @@ def rle(frame_bytes: int) -> Parser:
     return parse
 
 
-def rle_frame(frame_bytes: int) -> Parser:
+def rle_frame(frame_bytes: int, segments: int | None) -> Parser:
     """A single frame of RLE, which some writers cut into fragments; one that begins another frame is refused."""
 
     def parse(stream: Stream) -> Wait:
-        starts = yield from _rle_header(stream)
+        starts = yield from _rle_header(stream, segments)
         for stop in starts[1:]:
             yield from _segment(stream, frame_bytes // len(starts), stop)
         if not (yield from stream.peek(1)):
@@ -94,13 +94,18 @@ def _refuse_another(stream: Stream, ahead: bytes) -> None:
         raise broken()
 
 
-def _rle_header(stream: Stream) -> Generator[None, None, list[int]]:
+def _rle_header(stream: Stream, segments: int | None) -> Generator[None, None, list[int]]:
     """Where each segment begins."""
     stream.frames += 1
     start = stream.position
     count, *offsets = struct.unpack("<16L", (yield from stream.need(_RLE_HEADER)))
     used = offsets[:count]
-    if not 0 < count <= _RLE_SEGMENTS or used[0] != _RLE_HEADER or used != sorted(set(used)):
+    if (
+        not 0 < count <= _RLE_SEGMENTS
+        or count != (segments or count)
+        or used[0] != _RLE_HEADER
+        or used != sorted(set(used))
+    ):
         raise broken()
     yield from stream.keep(4 + 4 * count)
     yield from stream.blank(4 * (_RLE_SEGMENTS - count))
