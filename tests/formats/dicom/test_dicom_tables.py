@@ -245,7 +245,18 @@ def test_each_private_attribute_stands_once_and_says_what_becomes_of_it() -> Non
     for row in rows("private_safe"):
         assert int(row["group"], 16) % 2 == 1
         assert re.fullmatch("[0-9A-F]{2}", row["element"]), row
-        assert row["how"] in {"keep", "shift", "uid", "csa", "phoenix", "protocol", "flags", "b_value", "numbers"}
+        assert row["how"] in {
+            "keep",
+            "shift",
+            "uid",
+            "csa",
+            "phoenix",
+            "protocol",
+            "flags",
+            "b_value",
+            "numbers",
+            "indices",
+        }
         assert (row["vr"] in {"DA", "DT"}) == (row["how"] == "shift"), row
         assert (row["vr"] == "UI") == (row["how"] == "uid"), row
         assert row["vr"] not in {"PN", "LT", "ST", "UT", "UN", "AE", "TM"}, row

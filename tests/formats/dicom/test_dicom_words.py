@@ -58,7 +58,8 @@ def test_and_in_a_code(make: Maker) -> None:
     "text",
     [
         "ep_b1000#1", "ep_b2000#12", "*tfl3d1_16ns", "syngo MR E11", "B30f", "VCT 64", "1.2.3", "T1 W A P", "07MW18.4",
-        "SOMATOM Definition AS+", "ax t2_fse FS 3.0mm", "DISCOVERY MR750w",
+        "SOMATOM Definition AS+", "ax t2_fse FS 3.0mm", "DISCOVERY MR750w", "CT,0.09600 cm-1", "GAUSS 5.00000",
+        "OSEM3D 0.41667 mm", "IRM cœur",
     ],
 )  # fmt: skip
 def test_what_machines_write_of_themselves_stays(text: str) -> None:
@@ -202,3 +203,25 @@ def test_what_the_head_of_an_element_reserves_is_empty(tmp_path: Path, make: Mak
     made = make(spliced(tmp_path / "in", [head, table[:6] + b"JO" + table[8:]]))
     assert made.codes == set()
     assert b"OWJO" not in made.bytes
+
+
+@pytest.mark.parametrize("text", ["-12345.6", "12.041956", "758.94213"])
+def test_of_a_decimal_that_is_too_long_nothing_is_left(text: str) -> None:
+    assert cleaned(f"CT {text} mm") == "CT mm"
+
+
+def test_a_text_is_no_longer_than_its_vr_allows(tmp_path: Path, make: Maker) -> None:
+    path = spliced(tmp_path / "in", [element(0x0008103E, "LO", b"CT CHEST " * 20)])
+    assert len(make(path, context(options=["clean_descriptors"])).dataset.SeriesDescription) <= 64
+
+
+@pytest.mark.parametrize(
+    ("value", "stays"), [(b"X_2_1_1_1_1_1_1_1_1_1_1_144", True), (b"X_2_75894213_1_1_1_1_1_1", False)]
+)
+def test_where_an_image_stands_in_each_dimension_of_siemens(
+    tmp_path: Path, make: Maker, value: bytes, stays: bool
+) -> None:
+    pieces = [element(0x00210010, "LO", b"SIEMENS MR SDI 02"), element(0x00211006, "LO", value)]
+    safe = make(spliced(tmp_path / "in", pieces), context(options=["retain_safe_private"])).dataset
+    assert (0x00211006 in safe) is stays
+    assert not stays or safe[0x00211006].value == value.decode()

@@ -61,11 +61,15 @@ def _native(dicom: Dicom, pixels: Element, sink: Sink) -> None:
     there, wanted = dicom.header.pixel_length, expected_bytes(dicom, pixels.tag)
     if wanted is None:  # whatever stands there would pass for pixels
         raise Refusal("DICOM-UNREADABLE", place="Rows, Columns, BitsAllocated, NumberOfFrames")
-    if there < wanted:
+    # The last of an odd number of bytes is the second of its word in big endian, and the padding the first.
+    swapped = wanted & 1 and pixels.vr == "OW" and not dicom.encoding.little
+    if there < wanted + swapped:
         raise Refusal("DICOM-PIXELS-SHORT", place="PixelData")
     sink(_element_header(pixels, wanted + (wanted & 1), dicom.output_encoding))
-    dicom.source.copy(wanted, cleared(dicom, sink) if in_pixels(dicom) else sink)
-    if wanted & 1:
+    dicom.source.copy(wanted - swapped, cleared(dicom, sink) if in_pixels(dicom) else sink)
+    if swapped:
+        sink(b"\0" + dicom.source.read(2)[1:])
+    elif wanted & 1:
         sink(b"\0")
 
 

@@ -4,6 +4,7 @@ A private element is known by its creator, its group and the last byte of its nu
 that the creator reserved in this data set.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -100,6 +101,14 @@ def private_vr(given: str, rule: PrivateRule) -> str:
     return given if given in BINARY_SIZES and rule.vr in BINARY_SIZES else ""
 
 
+#: Of Siemens' reconstruction: where an image stands in each of its dimensions (X: everywhere).
+_INDICES = re.compile(rb" *+(?:X|\d{1,3})(?:_(?:X|\d{1,3})){5,19} *+\0?")
+
+
+def _clean_indices(raw: bytes) -> bytes | None:
+    return raw if _INDICES.fullmatch(raw) else None
+
+
 def written_anew(how: str, raw: bytes) -> bytes | None:
     """A maker's own block of what is known of it, as the rule says; None where it is nothing of the kind."""
     from collecte.formats.dicom import _csa, _ge  # MR of two makers alone has them
@@ -111,4 +120,5 @@ def written_anew(how: str, raw: bytes) -> bytes | None:
         "flags": _ge.clean_user_data,
         "b_value": _ge.clean_b_value,
         "numbers": _ge.clean_numbers,
+        "indices": _clean_indices,
     }[how](raw)

@@ -40,7 +40,7 @@ from collecte.formats.dicom._rules import CODING_SCHEMES, CONTENT_SEQUENCE, TEXT
 from collecte.formats.dicom._tables import by_tag
 from collecte.formats.dicom._text import reading
 from collecte.formats.dicom._uids import is_public_uid
-from collecte.formats.dicom._values import BINARY_SIZES, BULK_VRS, capped_age, checker, shifted
+from collecte.formats.dicom._values import BINARY_SIZES, BULK_VRS, LONGEST_TEXT, capped_age, checker, shifted
 from collecte.formats.dicom._wall import Refusal
 from collecte.formats.dicom._words import Own, cleaned, is_term, without_rows
 from collecte.pseudonym import Pseudonymiser
@@ -88,7 +88,7 @@ class Layout:
 class Plan:
     """All that holds for the files of one subject and SOP class. ``named`` holds the values that mean this subject,
     ``numbers`` others that number them or their study; ``declared`` the character sets that the files name;
-    ``encoding`` is the output's. IDENTIFYING.
+    ``encoding`` is the output's; ``signed``: whether the pixels are. IDENTIFYING.
     """
 
     rules: Rules
@@ -98,6 +98,7 @@ class Plan:
     numbers: frozenset[bytes] = field(repr=False)
     declared: tuple[str, ...]
     encoding: Encoding
+    signed: bool = False
     shift: timedelta = field(init=False, repr=False)
     own: Own = field(init=False, repr=False)
     layout: Layout | None = field(default=None, init=False, repr=False)
@@ -217,12 +218,17 @@ def _kept(passage: Passage, element: Element, decision: Decision, encoding: Enco
     fits = element.vr in decision.vrs
     if not fits and not _may_be_meant(element.vr, decision.vr, out):
         return _fallback(plan, element.tag, decision, decision.otherwise)
-    vr = element.vr if element.vr and fits else decision.vr
+    vr = element.vr if element.vr and fits else _meant(plan, decision)
     if decision.vr in TEXT_VRS and not (raw.isascii() and b"\x1b" not in raw):
         raw = _encoded(plan, raw, is_name=vr == "PN")
     elif fits and encoding is out and not len(raw) & 1 and not _has_more(passage, element):
         return Done(passage.data[element.start : element.end], _TALLIES[Action.KEEP])
     return Done(write_element(element.tag, vr, raw, out), _TALLIES[Action.KEEP])
+
+
+def _meant(plan: Plan, decision: Decision) -> str:
+    """The VR of a value that comes without: of US or SS, the one of the pixels (PS3.5, annex A.1)."""
+    return "SS" if plan.signed and decision.vr == "US" and "SS" in decision.vrs else decision.vr
 
 
 def _has_more(passage: Passage, element: Element) -> bool:
@@ -289,7 +295,8 @@ def _words(plan: Plan, raw: bytes, vr: str) -> bytes | None:
     text = reading(bare, plan.declared)
     if "\x1b" in text:  # a character set that the file does not declare: its bytes are no letters
         return None
-    values = [cleaned(value, plan.own) for value in without_rows(plan.own.without(text)).split("\\")]
+    longest = LONGEST_TEXT.get(vr)
+    values = [cleaned(value, plan.own)[:longest] for value in without_rows(plan.own.without(text)).split("\\")]
     if not any(values) or (len(values) > 1 and plan.own.holds("\\".join(values))):
         return None
     return _written(plan, "\\".join(values))
@@ -460,7 +467,7 @@ def _private_date(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes |
 
 def _private_value(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes | None:
     match rule.how:
-        case "csa" | "phoenix" | "protocol" | "flags" | "b_value" | "numbers":
+        case "csa" | "phoenix" | "protocol" | "flags" | "b_value" | "numbers" | "indices":
             return written_anew(rule.how, raw)
         case "shift":
             return _private_date(plan, raw, vr, rule)

@@ -37,7 +37,7 @@ _STRINGS = {
     vr: re.compile(rb"(?:%s)?(?:\\(?:%s)?)*+[\0 ]*+" % (pattern, pattern))
     for vr, pattern in _PATTERNS.items()
 }
-_LONGEST = {"LO": 64, "SH": 16, "AE": 16, "ST": 1024, "LT": 10240}
+LONGEST_TEXT = {"LO": 64, "SH": 16, "AE": 16, "ST": 1024, "LT": 10240}
 
 #: ChannelMinimumValue, ChannelMaximumValue, WaveformPaddingValue: one number each.
 _NUMBERS, _NUMBER_BYTES = (0x54000110, 0x54000112, 0x5400100A), 4
@@ -92,8 +92,8 @@ def checker(vr: str, tag: int) -> Callable[[bytes], object] | None:
         return lambda raw: len(raw) <= _NUMBER_BYTES
     if vr in BINARY_SIZES:
         return _binary(BINARY_SIZES[vr], _most(tag), vr)
-    if vr in _LONGEST:
-        longest = _LONGEST[vr]
+    if vr in LONGEST_TEXT:
+        longest = LONGEST_TEXT[vr]
         return lambda raw: len(raw) <= longest or all(len(v) <= longest for v in raw.split(b"\\"))
     if vr in ("OB", "OW"):
         return lambda raw: not (_is_text(raw.rstrip(b"\0 ")) or _is_wide(raw))

@@ -12,8 +12,8 @@ from collecte.formats.dicom._tables import rows
 
 #: A run of letters, of digits, or one sign between them.
 _TOKENS = re.compile(r"[^\W\d_]+|\d+|[\W_]")
-#: Letters and digits in one: B30f, VB20A, or the number of a patient.
-_RUNS = re.compile(r"[^\W_]+")
+#: A measure; another decimal; letters and digits in one: B30f, VB20A, or the number of a patient.
+_RUNS = re.compile(r"(?P<measure>(?<![\w.])\d\.\d{1,5}(?![\w.]))|(?<![\w.])-?\d+\.\d+(?![\w.])|[^\W_]+")
 #: Numbers in a row, whatever stands between them: a date, a telephone number. Each is begun once and never given back:
 #: many digits are read once.
 _CHAINS = re.compile(r"(?<!\d)\d++(?:[\W_]++\d++)++")
@@ -99,13 +99,17 @@ def cleaned(text: str, own: Own = NOBODY) -> str:
     kept = _MONTH.sub(r"\1 ", _SPELLED.sub(" ", kept))
     if sum(map(str.isdigit, kept)) > _DIGITS:
         kept = _CHAINS.sub(_chain, kept)
-        kept = _RUNS.sub(lambda run: "" if sum(map(str.isdigit, run[0])) > _DIGITS else run[0], kept)
+        kept = _RUNS.sub(lambda run: run[0] if run["measure"] or _has_few(run[0]) else "", kept)
     if own.holds(kept):  # in pieces
         return ""
     if kept == given and any(map(str.isalnum, kept)):
         return kept.strip()
     words = (word for word in kept.split() if any(map(str.isalnum, word)))
     return " ".join(words)
+
+
+def _has_few(run: str) -> bool:
+    return sum(map(str.isdigit, run)) <= _DIGITS
 
 
 def without_rows(text: str) -> str:
@@ -148,7 +152,7 @@ def folded(word: str) -> str:
     """Lower case, without accents."""
     if word.isascii():
         return word.lower()
-    plain = unicodedata.normalize("NFKD", word.casefold())
+    plain = unicodedata.normalize("NFKD", word.casefold().replace("œ", "oe").replace("æ", "ae"))
     return "".join(c for c in plain if not unicodedata.combining(c))
 
 

@@ -34,6 +34,7 @@ from collecte.formats.dicom._words import cleaned
 from collecte.pseudonym import Pseudonymiser
 from collecte.records import Safe
 
+_PIXEL_REPRESENTATION = 0x00280103
 #: AccessionNumber, OtherPatientIDs, DeviceSerialNumber, StudyID: no text of the file may hold them.
 _NUMBERS = (0x00080050, 0x00101000, 0x00181000, 0x00200010)
 
@@ -121,6 +122,7 @@ def plan_of(dicom: Dicom, who: Identity, context: Context) -> tuple[Plan, dict[i
         frozenset(raw for tag in _NUMBERS for raw in dicom.raw(tag).split(b"\\") if raw and _may_stand(raw)),
         charsets(dicom.raw(SPECIFIC_CHARACTER_SET)),
         dicom.output_encoding,
+        dicom.number(_PIXEL_REPRESENTATION) == 1,
     )
     return plan, (stamped | who.stamps(dicom.output_encoding) if who.uids else stamped)
 
@@ -143,7 +145,8 @@ def _plan(
     numbers: frozenset[bytes],
     declared: tuple[str, ...],
     encoding: Encoding,
+    signed: bool,
 ) -> tuple[Plan, dict[int, bytes]]:
     made = rules_for(rules.options, rules.attributes, sop_class, withheld)
-    plan = Plan(made, pseudonyms, subject, named, numbers, declared, encoding)
+    plan = Plan(made, pseudonyms, subject, named, numbers, declared, encoding, signed)
     return plan, stamps(subject, rules.options, sop_class.family, encoding, utf8=bool(declared))
