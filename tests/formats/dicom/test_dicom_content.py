@@ -122,3 +122,17 @@ def test_a_unit_stays(unit: str) -> None:
 )
 def test_what_is_no_unit_does_not(text: str) -> None:
     assert clean_code(text, "UCUM") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "scheme", "meaning"),
+    [
+        ("5.6.3-9-1", "SCPECG", "Lead I"),
+        ("5.6.3-9-62", "SCPECG", "aVR, augmented voltage, right"),
+        ("R-10214", "SRT", "postero-anterior"),
+        ("T-04000", "SRT", "Breast"),
+        ("5.6.3-9-999", "SCPECG", "5.6.3-9-999"),
+    ],
+)
+def test_an_old_code_means_what_its_successor_means(value: str, scheme: str, meaning: str) -> None:
+    assert clean_code(value, scheme, "Marchemalle") == (value, scheme, meaning)

@@ -21,6 +21,8 @@ CODED = (*CODE_VALUES, CODE_SCHEME, CODE_SCHEME_VERSION, CODE_MEANING)
 #: What stands for a code that is not let through, where its sequence must have one.
 REMOVED = ("REMOVED", "99COLLECTE", "Removed")
 _MEANING_LENGTH = 64
+#: SNOMED RT, and a code of it that pydicom does not map; what the codes of the leads of SCP-ECG begin with.
+_RETIRED, _POSTERO_ANTERIOR, _LEAD = ("SRT", "SNM3", "99SDM"), {"R-10214": "272479007"}, "5.6.3-9-"
 
 
 def clean_code(value: str, scheme: str, meant: str = "") -> tuple[str, str, str] | None:
@@ -34,8 +36,7 @@ def clean_code(value: str, scheme: str, meant: str = "") -> tuple[str, str, str]
         return None
     if scheme == "SCT" and not verhoeff.is_valid(value):  # a SNOMED CT identifier ends in its check digit
         return None
-    mapped = _newer_codes().get(value, "") if scheme in ("SRT", "SNM3", "99SDM") else ""
-    return value, scheme, _one_of(_meanings().get(("SCT", mapped), (value,)), meant)
+    return value, scheme, _one_of(_meanings().get(_newer(value, scheme), (value,)), meant)
 
 
 def _one_of(known: tuple[str, ...], meant: str) -> str:
@@ -77,11 +78,15 @@ def coded_item(
     return b"".join(merged[at] for at in sorted(merged))
 
 
-def _newer_codes() -> dict[str, str]:
-    """SNOMED RT code → SNOMED CT code."""
+def _newer(value: str, scheme: str) -> tuple[str, str]:
+    """Scheme and value by which an old code is called today: SNOMED RT is SNOMED CT, and the leads of SCP-ECG (EN 1064,
+    5.6.3) are numbered as those of IEEE 11073.
+    """
     from pydicom.sr.coding import snomed_mapping  # type: ignore[attr-defined]
 
-    return snomed_mapping["SRT"]
+    if scheme == "SCPECG":
+        return "MDC", f"2:{value.removeprefix(_LEAD)}"
+    return "SCT", snomed_mapping["SRT"].get(value, _POSTERO_ANTERIOR.get(value, "")) if scheme in _RETIRED else ""
 
 
 @cache
