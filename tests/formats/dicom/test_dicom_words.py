@@ -20,7 +20,7 @@ from tests.formats.dicom.builders import Maker, context, element, slice_of, spli
         "1|78|05|75|116|001", "1 78 05 75 116 001 42", "75'89'42'13", "1_69_03_75_116_043_90", "07_11_22_33_44",
         "(07)11(22)33(44)", "07+11+22+33+44", "⁰⁶¹² ³⁴⁵⁶ ⁷⁸", "12 mai 1978", "3 mars 2019", "12 OCT 1956",
         "15-OCT-2024", "12 sept. 1956", "12_04_56", "12+04+56",
-        "12(04)56", "5 6 0 4 1 2", "56_0412", "V I L L E P I N",
+        "12(04)56", "12%04%56", "12[04]56", "12<04>56", "5 6 0 4 1 2", "56_0412", "V I L L E P I N",
         "B-O-R-E-L-I-X", "He\u0301le\u0300ne", "Bo\u00adre\u00adl", "ＤＵＰＵＩＳ",
     ],
 )  # fmt: skip
@@ -130,6 +130,7 @@ def test_a_version_of_a_coding_scheme_is_a_number_and_no_date(version: str, told
         (0x00189087, "FD", b"VILLEPIN"),
         (0x00189087, "FD", b"VILLEP^J"),
         (0x00189087, "FD", b"AB758942"),
+        (0x00281101, "US", b"178057"),
         (0x00280009, "AT", b"VILLEPIN"),
         (0x00280009, "AT", b"VILLEPIN75894213"),
         (0x00081090, "LO", b"\x1b$B;3ED\x1b(B"),

@@ -42,6 +42,9 @@ LONGEST_TEXT = {"LO": 64, "SH": 16, "AE": 16, "ST": 1024, "LT": 10240}
 #: ChannelMinimumValue, ChannelMaximumValue, WaveformPaddingValue: one number each.
 _NUMBERS, _NUMBER_BYTES = (0x54000110, 0x54000112, 0x5400100A), 4
 
+#: Descriptors of look-up tables: entries, the first value, bits of an entry (PS3.3, C.7.6.3.1.5 and C.11.1.1).
+_DESCRIPTORS, _BITS_OF_A_TABLE = frozenset((0x00281101, 0x00281102, 0x00281103, 0x00281104, 0x00283002)), 16
+
 #: Twelve letters or eight digits in a row, as no vector of numbers has them by chance; tables of colours do.
 _WRITTEN = re.compile(rb"[A-Za-z][A-Za-z^ ]{11,}|[0-9]{8,}")
 #: Letters and digits in a short row, by VR, each so many bytes behind the last: no tag is made of four, no count of
@@ -90,6 +93,8 @@ def checker(vr: str, tag: int) -> Callable[[bytes], object] | None:
         return _STRINGS[vr].fullmatch
     if tag in _NUMBERS:
         return lambda raw: len(raw) <= _NUMBER_BYTES
+    if tag in _DESCRIPTORS:
+        return lambda raw: len(raw) == 6 and min(raw[4:]) == 0 and max(raw[4:]) <= _BITS_OF_A_TABLE
     if vr in BINARY_SIZES:
         return _binary(BINARY_SIZES[vr], _most(tag), vr)
     if vr in LONGEST_TEXT:

@@ -19,8 +19,7 @@ _RUNS = re.compile(r"(?P<measure>(?<![\w.])\d\.\d{1,5}(?![\w.]))|(?<![\w.])-?\d+
 _CHAINS = re.compile(r"(?<!\d)\d++(?:[\W_]++\d++)++")
 #: Values of nothing but digits, several in a row.
 _ROWS = re.compile(r"(?<![^\\])[ ]*+\d++[ ]*+(?:\\[ ]*+\d++[ ]*+(?![^\\]))++")
-#: What stands between the parts of a date, with its digits; and a year.
-_OF_DATES, _YEAR = "0123456789 .,:;/-_+*()'", re.compile(r"(?:19|20)\d\d")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 #: A word that machines write and months are called by, between the numbers of a date: 12 OCT 1956, 12-IV-1956.
 _MONTH = re.compile(r"(?i)(?<=\d)([\W_]*+)(?:ago|avr|gen|mag|oct|sept?|set|i{2,3}|iv|vi{1,3}|ix|xi{1,2})(?=[\W_]*+\d)")
 #: Four letters and more that stand alone, one after the other: a word that was spelled.
@@ -37,6 +36,8 @@ _SHORT_NUMBER = 3
 _LONG_NUMBER = 64
 #: Signs that stay between words that stay.
 _SIGNS = frozenset(" .,:;/+-*%()[]_<>#")
+#: What a date is made of: machines write a # before a number, and nobody in a date.
+_OF_DATES = "".join((*"0123456789", *(_SIGNS - {"#"})))
 _CODE_WORD = 3
 
 
