@@ -227,10 +227,9 @@ class Rules:
         return any(row.get(column) for column in self._columns)
 
     def _profiled(self, row: dict[str, str], vr: str, kind: str) -> tuple[Action, str]:
-        columns = [column for column in reversed(self._columns) if row[column]]
         if int(row["tag"], 16) in _SHARED_DATES and "dates_full" not in self._columns:
-            columns = []
-        said = {row[column]: column for column in columns}
+            return _resolve("X/Z/D", kind), f"E.1-1 {row['basic']}; a date that patients share"
+        said = {row[column]: column for column in reversed(self._columns) if row[column]}
         if "K" in said:
             action = self._kept(vr, kind)
             if vr == "CS":
