@@ -3,7 +3,7 @@ annex C).
 """
 
 import re
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -114,32 +114,13 @@ def _segment(process: _Process, stream: Stream, code: int) -> Wait:
     yield from stream.keep(2)
     content = length - 2
     if code in process.needed:
-        if not _has_its_form(code, (yield from stream.need(content))):
+        if not _FORMS.get(code, _is_frame)((yield from stream.need(content))):
             raise broken()
         yield from stream.keep(content)
         return
     known = yield from _harmless(stream, code, content)
     yield from stream.put(known)
     yield from stream.blank(content - len(known))
-
-
-def _has_its_form(code: int, content: bytes) -> bool:
-    """Whether a segment that is kept is what its code says, and has room for nothing else."""
-    size = len(content)
-    match code:
-        case 0xDA:
-            return size >= 1 and size == 4 + 2 * content[0]
-        case 0xC4:
-            return _are_huffman(content)
-        case 0xDB:
-            return _are_quantisers(content)
-        case 0xDC:
-            return size == 2
-        case 0xDD:
-            return 2 <= size <= 4
-        case 0xF8:  # C.2.4.1: thresholds, or the size of a large image; no palettes
-            return (size, content[:1]) == (11, b"\1") or (size in (6, 8, 10) and content[:1] == b"\4")
-    return size >= 6 and size == 6 + 3 * content[5]
 
 
 def _are_huffman(content: bytes) -> bool:
@@ -161,6 +142,32 @@ def _are_quantisers(content: bytes) -> bool:
         if len(table) < size or head >> 4 > 1 or head & 15 > 3 or _LETTERS.fullmatch(table):
             return False
     return True
+
+
+def _is_frame(content: bytes) -> bool:
+    """A frame header of B.2.2: three bytes a component."""
+    return len(content) >= 6 and len(content) == 6 + 3 * content[5]
+
+
+def _is_scan(content: bytes) -> bool:
+    """A scan header of B.2.3: two bytes a component."""
+    return len(content) >= 4 and len(content) == 4 + 2 * content[0]
+
+
+def _are_presets(content: bytes) -> bool:
+    """Thresholds, or the size of a large image (ISO/IEC 14495-1, C.2.4.1); no palettes."""
+    return (len(content), content[:1]) in ((11, b"\1"), (6, b"\4"), (8, b"\4"), (10, b"\4"))
+
+
+#: What a kept segment must be, so that it has room for nothing else; any other is a frame header.
+_FORMS: Mapping[int, Callable[[bytes], bool]] = {
+    _SCAN: _is_scan,
+    _HUFFMAN: _are_huffman,
+    _QUANTISERS: _are_quantisers,
+    _LINES: lambda content: len(content) == 2,
+    _RESTARTS: lambda content: 2 <= len(content) <= 4,
+    _PRESETS: _are_presets,
+}
 
 
 def _harmless(stream: Stream, code: int, content: int) -> Generator[None, None, bytes]:
