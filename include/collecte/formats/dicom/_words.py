@@ -68,10 +68,11 @@ class Own:
 
     def holds(self, text: str) -> bool:
         """Whether a text holds a word of the name, in one piece or (a long one) in several, or the number."""
-        words = {folded(token) for token in _TOKENS.findall(text)}
         together = folded("".join(filter(str.isalpha, text)))
-        in_pieces = any(word in together for word in self.words if len(word) >= _LONG)
-        return in_pieces or not self.words.isdisjoint(words) or self.without(text) != text
+        near = [word for word in self.words if word in together]
+        if near and (len(max(near, key=len)) >= _LONG or not set(near).isdisjoint(map(folded, _TOKENS.findall(text)))):
+            return True
+        return any(number.search(text) for number in _numbers(self.numbers))
 
 
 NOBODY = Own()
