@@ -33,7 +33,7 @@ def print_decisions(result: Mapping[str, Any], outcomes: "Sequence[Outcome]", si
         typer.echo(f"Text in pixels: {looked:,} files looked at, {images:,} with text masked ({masked:,} frames).")
     if done:
         counts = sorted(done.items(), key=lambda item: -item[1])
-        typer.echo("Elements and cells: " + ", ".join(f"{n:,} {name}" for name, n in counts) + ".")
+        typer.echo("Elements and cells: " + ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in counts) + ".")
     typer.echo(f"{size / _MEGABYTE:,.1f} MB in {seconds:,.1f} s: {size / _MEGABYTE / max(seconds, 0.001):,.1f} MB/s.")
     parts = ", ".join(f"{n} {state}" for state, n in totals.items() if state != "received")
     typer.echo(f"{totals['received']} received: {parts}.")

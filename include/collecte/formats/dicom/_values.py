@@ -94,7 +94,7 @@ def checker(vr: str, tag: int) -> Callable[[bytes], object] | None:
     if tag in _NUMBERS:
         return lambda raw: len(raw) <= _NUMBER_BYTES
     if tag in _DESCRIPTORS:
-        return lambda raw: len(raw) == 6 and min(raw[4:]) == 0 and max(raw[4:]) <= _BITS_OF_A_TABLE
+        return lambda raw: not raw or (len(raw) == 6 and min(raw[4:]) == 0 and max(raw[4:]) <= _BITS_OF_A_TABLE)
     if vr in BINARY_SIZES:
         return _binary(BINARY_SIZES[vr], _most(tag), vr)
     if vr in LONGEST_TEXT:
