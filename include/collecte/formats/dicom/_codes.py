@@ -79,14 +79,16 @@ def coded_item(
 
 
 def _newer(value: str, scheme: str) -> tuple[str, str]:
-    """Scheme and value by which an old code is called today: SNOMED RT is SNOMED CT, and the leads of SCP-ECG (EN 1064,
-    5.6.3) are numbered as those of IEEE 11073.
+    """Scheme and value by which an old code is called today, empty for any other: SNOMED RT is SNOMED CT, and the leads
+    of SCP-ECG (EN 1064, 5.6.3) are numbered as those of IEEE 11073.
     """
-    from pydicom.sr.coding import snomed_mapping  # type: ignore[attr-defined]
-
     if scheme == "SCPECG":
         return "MDC", f"2:{value.removeprefix(_LEAD)}"
-    return "SCT", snomed_mapping["SRT"].get(value, _POSTERO_ANTERIOR.get(value, "")) if scheme in _RETIRED else ""
+    if scheme not in _RETIRED:
+        return "", ""
+    from pydicom.sr.coding import snomed_mapping  # type: ignore[attr-defined]
+
+    return "SCT", snomed_mapping["SRT"].get(value, _POSTERO_ANTERIOR.get(value, ""))
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from collecte.formats.dicom._codes import CODE_SCHEME, CODE_VALUES
-from collecte.formats.dicom._elements import Element, Item
+from collecte.formats.dicom._elements import Element, Item, text_of
 from collecte.formats.dicom._rules import MEASURED_VALUE, TOP, UNTOLD, Action, Rules
 from collecte.formats.dicom._tables import rows
 from collecte.formats.dicom._values import is_capped
@@ -26,8 +26,6 @@ def place_of(data: bytes, item: Item, sequence: int, rules: Rules) -> int:
         sequence: its tag.
         rules: of the SOP class.
     """
-    if all(element[0] != _CONCEPT_NAME for element in item.elements):
-        return sequence
     attribute = _attributes().get(_code(data, item.elements, _CONCEPT_NAME))
     if attribute is None:
         return sequence
@@ -64,5 +62,4 @@ def _items(elements: Iterable[Element], sequence: int) -> tuple[Item, ...]:
 
 
 def _text(data: bytes, elements: Iterable[Element], tag: int) -> str:
-    found = (data[element.value : element.end] for element in elements if element.tag == tag)
-    return next(found, b"").strip(b"\0 ").decode("latin-1")
+    return text_of(data, next((element for element in elements if element.tag == tag), None))

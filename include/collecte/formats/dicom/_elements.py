@@ -385,6 +385,11 @@ class _Nested:
             raise unreadable()
 
 
+def text_of(data: bytes, element: Element | None) -> str:
+    """A value without its padding; empty where there is no element."""
+    return data[element.value : element.end].strip(b"\0 ").decode("latin-1") if element else ""
+
+
 def _is_text(tag: int, vr: str) -> bool:
     """Whether an element is of a VR with short values, by its own word or the dictionary's."""
     return vr in _TEXT_VRS or (vr in ("", "UN") and vr_of(tag) in _TEXT_VRS)

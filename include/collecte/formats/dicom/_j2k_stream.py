@@ -23,8 +23,8 @@ _NEEDED = {
     **{0x5C: (2, 195), 0x5D: (3, 197), 0x5E: (3, 4), 0x5F: (7, 512), 0x63: (4, 64)},
     **dict.fromkeys((0x55, 0x57, 0x58, 0x60, 0x61), _ANY),
 }
-#: DCO to ATK of part 2.
-_PART_2 = dict.fromkeys(range(0x70, 0x7A), _ANY)
+#: Those and DCO to ATK of part 2.
+_NEEDED_PART_2 = _NEEDED | dict.fromkeys(range(0x70, 0x7A), _ANY)
 #: Markers without segment.
 _ALONE = range(0x30, 0x40)
 _TILE_PART_LENGTH = 12
@@ -52,7 +52,7 @@ def j2k(stream: Stream) -> Wait:
 
 def j2k_part_2(stream: Stream) -> Wait:
     """JPEG 2000 with multi-component transforms."""
-    return _images(stream, {**_NEEDED, **_PART_2})
+    return _images(stream, _NEEDED_PART_2)
 
 
 def _images(stream: Stream, needed: Needed) -> Wait:

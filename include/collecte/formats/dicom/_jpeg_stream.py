@@ -109,7 +109,8 @@ def _next_code(stream: Stream) -> Generator[None, None, int]:
 
 def _segment(process: _Process, stream: Stream, code: int) -> Wait:
     length = int.from_bytes((yield from stream.need(2)), "big")
-    if length < 2 or code in range(0xD0, 0xD9) or code in _OF_A_PROCESS - process.needed:
+    foreign = code in _OF_A_PROCESS and code not in process.needed
+    if length < 2 or code in range(0xD0, 0xD9) or foreign:
         raise broken()
     yield from stream.keep(2)
     content = length - 2

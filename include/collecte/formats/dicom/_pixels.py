@@ -34,13 +34,13 @@ _TABLE_LIMIT = 1 << 24
 _VR_OF = {FLOAT_PIXELS: "OF", DOUBLE_PIXELS: "OD"}
 
 
-def splice(dicom: Dicom, pixels: Element | None, sink: Sink) -> None:
+def splice(dicom: Dicom, sink: Sink) -> None:
     """Write the pixel element, if any.
 
     Raises:
         Refusal: pixels are missing, or their structure is broken.
     """
-    table = _ExtendedTable(dicom)
+    table, pixels = _ExtendedTable(dicom), dicom.header.pixels
     if pixels is None:
         table.check()
         return

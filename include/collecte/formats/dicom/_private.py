@@ -109,6 +109,10 @@ def _clean_indices(raw: bytes) -> bytes | None:
     return raw if _INDICES.fullmatch(raw) else None
 
 
+#: Ways of writing a value anew.
+ANEW = frozenset(("csa", "phoenix", "protocol", "flags", "b_value", "numbers", "indices"))
+
+
 def written_anew(how: str, raw: bytes) -> bytes | None:
     """A maker's own block of what is known of it, as the rule says; None where it is nothing of the kind."""
     from collecte.formats.dicom import _csa, _ge  # MR of two makers alone has them

@@ -31,11 +31,12 @@ from collecte.formats.dicom._elements import (
     Item,
     items_of,
     read_element,
+    text_of,
     write_element,
     write_item,
 )
 from collecte.formats.dicom._lengths import TAGS, longest
-from collecte.formats.dicom._private import PrivateRule, creators, private_vr, rule_of, written_anew
+from collecte.formats.dicom._private import ANEW, PrivateRule, creators, private_vr, rule_of, written_anew
 from collecte.formats.dicom._rules import CODING_SCHEMES, CONTENT_SEQUENCE, TEXT_VRS, Action, Decision, Rules
 from collecte.formats.dicom._tables import by_tag
 from collecte.formats.dicom._text import reading
@@ -98,7 +99,7 @@ class Plan:
     numbers: frozenset[bytes] = field(repr=False)
     declared: tuple[str, ...]
     encoding: Encoding
-    signed: bool = False
+    signed: bool
     shift: timedelta = field(init=False, repr=False)
     own: Own = field(init=False, repr=False)
     layout: Layout | None = field(default=None, init=False, repr=False)
@@ -387,21 +388,17 @@ def rewritten_item(passage: Passage, item: Item, place: int) -> bytes | None:
     if coded is None:
         # An entry by URN, or a meaning without its code, says nothing that may be told.
         return None if CODE_MEANING in found else b"".join(written[tag] for tag in sorted(written))
-    value, scheme, meant = (_text(passage, found.get(tag)) for tag in (coded, CODE_SCHEME, CODE_MEANING))
+    value, scheme, meant = (text_of(passage.data, found.get(tag)) for tag in (coded, CODE_SCHEME, CODE_MEANING))
     entry = clean_code(value, scheme, meant)
     if entry is None:
         return None
-    version = told_version(_text(passage, found.get(CODE_SCHEME_VERSION)))
+    version = told_version(text_of(passage.data, found.get(CODE_SCHEME_VERSION)))
     return coded_item(*entry, passage.plan.encoding, tag=coded, version=version, others=written)
 
 
 def told_version(version: str) -> str:
     """The version of a coding scheme as it may be told: a number."""
     return version if _VERSION.fullmatch(version) else ""
-
-
-def _text(passage: Passage, element: Element | None) -> str:
-    return passage.value(element).strip(b"\0 ").decode("latin-1") if element else ""
 
 
 def write_private(passage: Passage, elements: list[Element], encoding: Encoding) -> dict[int, bytes]:
@@ -457,18 +454,18 @@ def _private_date(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes |
     """A private date goes where the public ones go: one that moved beside exact ones would tell how far. Where the
     challenge says so, it moves in any case.
     """
-    if (rule.rule, rule.how) == ("challenge", "shift"):
-        return shifted(raw, plan.shift, vr)
-    if "retain_longitudinal_full_dates" in plan.rules.options:
+    moves = (rule.rule, rule.how) == ("challenge", "shift")
+    action = Action.SHIFT if moves else plan.rules.of_dates()
+    if action is Action.KEEP:
         check = checker(vr, _ANY_PRIVATE)
         return raw if check and check(raw) else None
-    return shifted(raw, plan.shift, vr) if "retain_longitudinal_modified_dates" in plan.rules.options else None
+    return shifted(raw, plan.shift, vr) if action is Action.SHIFT else None
 
 
 def _private_value(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes | None:
+    if rule.how in ANEW:
+        return written_anew(rule.how, raw)
     match rule.how:
-        case "csa" | "phoenix" | "protocol" | "flags" | "b_value" | "numbers" | "indices":
-            return written_anew(rule.how, raw)
         case "shift":
             return _private_date(plan, raw, vr, rule)
         case "uid":

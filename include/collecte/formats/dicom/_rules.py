@@ -22,14 +22,14 @@ from collecte.formats.dicom._values import checker, dummy
 
 #: The place of an attribute that stands in no sequence; else the place is the tag of the sequence.
 TOP = 0
-#: The place of an attribute of a content item that says of the patient what may not be told; and what holds the values
-#: of content items: DateTime, Date, Time, Person Name, Text Value, Concept Code Sequence, Measured Value Sequence,
-#: Numeric Value.
-UNTOLD, _CONTENT_VALUES = (
-    1,
-    frozenset((0x0040A120, 0x0040A121, 0x0040A122, 0x0040A123, 0x0040A160, 0x0040A168, 0x0040A300, 0x0040A30A)),
-)
+#: The place of an attribute of a content item that says of the patient what may not be told.
+UNTOLD = 1
 CONTENT_SEQUENCE, MEASURED_VALUE = 0x0040A730, 0x0040A300
+#: What holds the values of content items: DateTime, Date, Time, Person Name, Text Value, Concept Code Sequence,
+#: Measured Value Sequence, Numeric Value.
+_CONTENT_VALUES = frozenset(
+    (0x0040A120, 0x0040A121, 0x0040A122, 0x0040A123, 0x0040A160, 0x0040A168, MEASURED_VALUE, 0x0040A30A)
+)
 #: The group of pixels, and of the tables of where they lie.
 _PIXEL_GROUP = 0x7FE0
 
@@ -190,7 +190,7 @@ class Rules:
         return _resolve("X/Z/D", kind), "not listed: denied"
 
     def _challenged(self, rule: AttributeRule, vr: str, kind: str) -> Action:
-        if rule.tag in _SHARED_DATES and rule.action in ("keep", "shift") and "dates_full" not in self._columns:
+        if rule.action in ("keep", "shift") and self._tells_the_shift(rule.tag):
             return _resolve("X/Z/D", kind)
         match rule.action:
             case "keep":
@@ -227,7 +227,7 @@ class Rules:
         return any(row.get(column) for column in self._columns)
 
     def _profiled(self, row: dict[str, str], vr: str, kind: str) -> tuple[Action, str]:
-        if int(row["tag"], 16) in _SHARED_DATES and "dates_full" not in self._columns:
+        if self._tells_the_shift(int(row["tag"], 16)):
             return _resolve("X/Z/D", kind), f"E.1-1 {row['basic']}; a date that patients share"
         said = {row[column]: column for column in reversed(self._columns) if row[column]}
         if "K" in said:
@@ -244,12 +244,20 @@ class Rules:
             action = Action.ITEMS
         return action, f"E.1-1 {row['basic']}"
 
+    def _tells_the_shift(self, tag: int | None) -> bool:
+        """Whether an attribute, moved as the patient's dates are, would tell how far."""
+        return tag in _SHARED_DATES and self.of_dates() is not Action.KEEP
+
+    def of_dates(self) -> Action | None:
+        """What becomes of a date by the options: kept, shifted, or neither (None)."""
+        if "dates_full" in self._columns:
+            return Action.KEEP
+        return Action.SHIFT if "dates_modified" in self._columns else None
+
     def _kept(self, vr: str, kind: str) -> Action:
         """What keeping means for a VR: UIDs and dates stay as they are by an option alone."""
         if vr in _DATE_VRS:
-            if "dates_full" in self._columns:
-                return Action.KEEP
-            return Action.SHIFT if "dates_modified" in self._columns else _resolve("X/Z/D", kind)
+            return self.of_dates() or _resolve("X/Z/D", kind)
         if vr == "UI":
             return Action.KEEP if "uids" in self._columns else Action.UID
         if vr == "AS":

@@ -3,9 +3,7 @@
 import re
 from functools import cache
 
-from pydicom import config
 from pydicom._uid_dict import UID_dictionary
-from pydicom.uid import UID
 
 from collecte.findings import MAKERS
 
@@ -22,7 +20,7 @@ def is_public_uid(uid: str) -> bool:
     """Whether a UID is one of the standard's or of a registry, and not something under their root."""
     if not uid.startswith(PUBLIC_ROOTS) or not _FORM.fullmatch(uid):
         return False
-    if UID(uid, config.IGNORE).name != uid or _SCHEMES.fullmatch(uid) or _GROUPS.fullmatch(uid):
+    if uid in UID_dictionary or _SCHEMES.fullmatch(uid) or _GROUPS.fullmatch(uid):
         return True
     beside = _NEXT.fullmatch(uid)
     return beside is not None and beside[1] in _branches()

@@ -204,7 +204,7 @@ def capped_age(raw: bytes) -> bytes | None:
     match = _AGE.fullmatch(raw)
     if match is None:
         return None
-    if int(match[1]) > _AGE_CAPS[match[2]]:
+    if is_capped(match[1].decode("ascii"), match[2].decode("ascii")):
         return b"090Y"
     age = match[0].rstrip(b"\0 ")
     return b"0" + age if len(age) & 1 else age  # a space behind it would be none of its characters

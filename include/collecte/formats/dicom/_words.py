@@ -99,7 +99,7 @@ def cleaned(text: str, own: Own = NOBODY) -> str:
     # What does not stay parts what stood beside it, and never joins it.
     kept = "".join(token if _stays(token, own) else " " for token in _TOKENS.findall(text))
     kept = _MONTH.sub(r"\1 ", _SPELLED.sub(" ", kept))
-    if sum(map(str.isdigit, kept)) > _DIGITS:
+    if not _has_few(kept):
         kept = _CHAINS.sub(_chain, kept)
         kept = _RUNS.sub(lambda run: run[0] if run["measure"] or _has_few(run[0]) else "", kept)
     if own.holds(kept):  # in pieces
@@ -110,13 +110,14 @@ def cleaned(text: str, own: Own = NOBODY) -> str:
     return " ".join(words)
 
 
-def _has_few(run: str) -> bool:
-    return sum(map(str.isdigit, run)) <= _DIGITS
+def _has_few(text: str) -> bool:
+    """Whether there are no more digits than a machine's own words have."""
+    return sum(map(str.isdigit, text)) <= _DIGITS
 
 
 def without_rows(text: str) -> str:
     """A text of several values without the numbers that stand in a row of such: parts of a longer one, or a date."""
-    return _ROWS.sub(lambda row: "\\" * row[0].count("\\") if sum(map(str.isdigit, row[0])) > _DIGITS else row[0], text)
+    return _ROWS.sub(lambda row: row[0] if _has_few(row[0]) else "\\" * row[0].count("\\"), text)
 
 
 def _chain(match: re.Match[str]) -> str:

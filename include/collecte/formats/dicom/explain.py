@@ -18,7 +18,7 @@ from collecte.formats.dicom._identity import SOP_CLASS_UID, identity, rules_of
 from collecte.formats.dicom._judge import look_of, refusals
 from collecte.formats.dicom._part10 import Dicom, opened_dicom
 from collecte.formats.dicom._pixels import splice
-from collecte.formats.dicom._private import PrivateRule, creators, rule_of
+from collecte.formats.dicom._private import ANEW, PrivateRule, creators, rule_of
 from collecte.formats.dicom._rewrite import Done, Passage, apply, private_element, rewritten_item, told_version
 from collecte.formats.dicom._rules import CODING_SCHEMES, COLUMNS, TOP, Action, Decision
 from collecte.formats.dicom._stamps import METHODS
@@ -122,7 +122,7 @@ def explain(source: Path, context: Context) -> Explanation:
             plan, stamped = plan_of(dicom, who, context)
             told = _told(Passage(plan, dicom.data), dicom.header.elements.values(), TOP, dicom.encoding, 0)
             elements = (*_stamped(_first(told), stamped), *_rest(dicom))
-            splice(dicom, dicom.header.pixels, lambda data: None)  # may refuse the file
+            splice(dicom, lambda data: None)  # may refuse the file
             name = next(row["name"] for row in rows("sop_classes") if row["uid"] == dicom.word(SOP_CLASS_UID))
             return Explanation((), elements, name, dicom.transfer_syntax, look_of(dicom))
     except Refusal as refusal:
@@ -268,8 +268,8 @@ def _private(passage: Passage, elements: list[Element], encoding: Encoding, dept
     return told
 
 
-_HOW = {"keep": "kept or cleaned", "csa": "written anew", "shift": "shifted", "uid": "UID replaced"}
-_HOW |= dict.fromkeys(("phoenix", "protocol", "flags", "b_value", "numbers", "indices"), "written anew")
+_HOW = {"keep": "kept or cleaned", "shift": "shifted", "uid": "UID replaced"}
+_HOW |= dict.fromkeys(ANEW, "written anew")
 _HOW |= {"hash": "reference replaced", "empty": "emptied", "replace": "replaced"}
 
 

@@ -100,7 +100,7 @@ def _compose(dicom: Dicom, who: Identity, context: Context, sink: Sink) -> Count
     passage = Passage(plan, dicom.data)
     safe_header = header(passage, dicom.header, dicom.encoding, stamped)
     sink(file_meta(sop_class.uid, who.says, dicom.transfer_syntax) + safe_header)
-    splice(dicom, dicom.header.pixels, sink)
+    splice(dicom, sink)
     return passage.counts
 
 

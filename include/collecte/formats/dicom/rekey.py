@@ -64,8 +64,7 @@ def _compose(dicom: Dicom, rekeyer: Rekeyer, sink: Sink) -> Counter[str]:
     header = _rekeyed(dicom.data, dicom.header.elements.values(), dicom.encoding, rekeyer, counts)
     instance = _uids(rekeyer, dicom.raw(SOP_INSTANCE_UID)).decode("ascii")
     sink(file_meta(dicom.word(SOP_CLASS_UID), instance, dicom.transfer_syntax) + header)
-    if dicom.header.pixels is not None:
-        splice(dicom, dicom.header.pixels, sink)
+    splice(dicom, sink)
     return counts
 
 
