@@ -143,3 +143,11 @@ def test_an_object_that_ends_before_what_every_one_of_its_class_has_was_cut(
     cut.PatientID = "IPP0012345"
     findings = make(written(cut, tmp_path / "cut")).harvest.findings
     assert [(one.code, one.place) for one in findings if one.refuses] == [("DICOM-TRUNCATED", last)]
+
+
+@pytest.mark.parametrize("tag", [0x00280010, 0x00280011, 0x00280002, 0x00280100])
+@pytest.mark.parametrize("vr", ["AS", "SS", "LO", "UL"])
+def test_an_image_whose_size_is_no_number_is_refused(tmp_path: Path, make: Maker, tag: int, vr: str) -> None:
+    """The copy would not have it."""
+    made = make(spliced(tmp_path / "in", [element(tag, vr, b"\x08\0")]))
+    assert made.codes == {"DICOM-UNREADABLE"}

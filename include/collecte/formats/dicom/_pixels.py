@@ -27,6 +27,7 @@ from collecte.formats.dicom._wall import Refusal, unreadable
 
 _ROWS, _COLUMNS, _SAMPLES, _FRAMES, _BITS = 0x00280010, 0x00280011, 0x00280002, 0x00280008, 0x00280100
 _PHOTOMETRIC = 0x00280004
+_DESCRIPTION = "Rows, Columns, BitsAllocated, NumberOfFrames"
 _BITS_OF = {FLOAT_PIXELS: 32, DOUBLE_PIXELS: 64}
 _EXTENDED_OFFSETS, _EXTENDED_LENGTHS = 0x7FE00001, 0x7FE00002
 #: Longest basic offset table that is looked at, in bytes.
@@ -44,6 +45,8 @@ def splice(dicom: Dicom, sink: Sink) -> None:
     if pixels is None:
         table.check()
         return
+    if not all(_is_told(dicom, tag) for tag in (_ROWS, _COLUMNS, _SAMPLES, _BITS)):
+        raise Refusal("DICOM-UNREADABLE", place=_DESCRIPTION)
     try:
         dicom.source.seek(pixels.value)
         if pixels.fragments and dicom.fragments:
@@ -57,10 +60,16 @@ def splice(dicom: Dicom, sink: Sink) -> None:
         raise Refusal("DICOM-TRUNCATED", place="PixelData") from None
 
 
+def _is_told(dicom: Dicom, tag: int) -> bool:
+    """Whether the copy will have what the file says of its image, or says nothing: not a number under another VR."""
+    element = dicom.header.elements.get(tag)
+    return element is None or element.vr in (("US", "UN", "") if dicom.encoding.little else ("US",))
+
+
 def _native(dicom: Dicom, pixels: Element, sink: Sink) -> None:
     there, wanted = dicom.header.pixel_length, expected_bytes(dicom, pixels.tag)
     if wanted is None:  # whatever stands there would pass for pixels
-        raise Refusal("DICOM-UNREADABLE", place="Rows, Columns, BitsAllocated, NumberOfFrames")
+        raise Refusal("DICOM-UNREADABLE", place=_DESCRIPTION)
     # The last of an odd number of bytes is the second of its word in big endian, and the padding the first.
     swapped = wanted & 1 and pixels.vr == "OW" and not dicom.encoding.little
     if there < wanted + swapped:
