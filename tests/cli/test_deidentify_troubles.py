@@ -130,6 +130,51 @@ def test_a_disk_that_refuses_is_told_with_a_remedy_and_without_a_path(tmp_path: 
     assert "Zqfj" not in str(told.value)
 
 
+@pytest.mark.parametrize("content", ['{"format": "collecte-keys"}', "id: demo", "{", "\0"])
+def test_no_other_file_is_overwritten_by_the_report(folder: Path, tmp_path: Path, content: str) -> None:
+    other = tmp_path / "keys.json"
+    other.write_text(content, "utf-8")
+    with pytest.raises(NeedsPerson, match="is no report of an earlier run"):
+        _check(other, folder, tmp_path / "out")
+    (tmp_path / "link").symlink_to(other)
+    with pytest.raises(NeedsPerson, match="is no report of an earlier run"):
+        _check(tmp_path / "link", folder, tmp_path / "out")
+    assert other.read_text("utf-8") == content
+
+
+def test_an_earlier_report_and_an_empty_file_are_overwritten(folder: Path, tmp_path: Path) -> None:
+    report = tmp_path / "r.json"
+    _write(report, report_text(totals_of([]), []))
+    _check(report, folder, tmp_path / "out")
+    report.write_bytes(b"")
+    _check(report, folder, tmp_path / "out")
+
+
+def test_of_two_versions_of_one_object_the_later_is_taken_and_named(folder: Path, tmp_path: Path) -> None:
+    _note(folder / "1", 1, SeriesDescription="one")
+    _note(folder / "2", 1, SeriesDescription="the other")
+    os.utime(folder / "1", ns=(2, 2))
+    os.utime(folder / "2", ns=(1, 1))
+    found = _run(folder, tmp_path / "out")
+    assert found["1"].state is State.ACCEPTED
+    assert found["2"].state is State.DUPLICATE
+    assert found["2"].output is None
+    (said,) = (finding for finding in found["2"].findings if finding.code == "FILE-TWO-VERSIONS")
+    assert said.place == found["1"].output
+    assert _files(tmp_path / "out") == {found["1"].output}
+
+
+def test_one_object_of_two_patients_is_nobodys(folder: Path, tmp_path: Path) -> None:
+    _note(folder / "1", 1, PatientID="0000071")
+    _note(folder / "2", 1, PatientID="0000072")
+    _note(folder / "3", 3, PatientID="0000072")
+    found = _run(folder, tmp_path / "out")
+    for path in ("1", "2"):
+        assert found[path].state is State.QUARANTINED
+        assert "FILE-OF-TWO-SUBJECTS" in {finding.code for finding in found[path].findings}
+    assert _files(tmp_path / "out") == {found["3"].output}
+
+
 def test_the_report_says_that_it_identifies_and_holds_every_file(tmp_path: Path) -> None:
     outcomes = [
         Outcome(name, State.QUARANTINED) for name in ("Élodie/IM1", "caf\udce9", 'a "quoted"\nname', "b\\c", "{}")

@@ -2,12 +2,14 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 
 import pytest
+from pydicom import dcmread
 
 from collecte import steps
 from collecte.errors import Retry
-from demo.deliveries import ESTRUGAMOU, MARCHEMALLE
+from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, Patient
 from tests.journey.conftest import World
 from tests.journey.drops import (
     assert_sound,
@@ -102,6 +104,63 @@ def test_a_manifest_may_say_what_a_file_replaces(world: World) -> None:
     steps.run(site)
     assert ends(site)["lot 1/IM0001"] == "superseded: FILE-SUPERSEDED"
     assert ends(site)["lot 1/IM0002"] == ends(site)["lot 2/IM0009"] == "accepted"
+
+
+def _as(content: bytes, patient: Patient) -> bytes:
+    """The same object, of another patient."""
+    dataset = dcmread(BytesIO(content))
+    dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate = patient.name, patient.ipp, patient.born
+    written = BytesIO()
+    dataset.save_as(written)
+    return written.getvalue()
+
+
+def test_of_two_versions_in_one_delivery_one_is_sent_on_and_the_other_says_so(world: World) -> None:
+    lay(drop(world) / "lot", {"IM1": image(MARCHEMALLE, 1), "IM1 bis": image(MARCHEMALLE, 1, size=18)})
+    site = world.site("arvel")
+    steps.run(site)
+    assert sorted(ends(site).values()) == ["accepted", "superseded: FILE-TWO-VERSIONS"]
+    assert findings(site)["FILE-TWO-VERSIONS"] == 1
+    assert len(images_in_bucket(world, "d0001")) == 1
+    assert_sound(site)
+
+
+def test_one_object_of_two_patients_goes_nowhere_until_somebody_says_whose_it_is(world: World) -> None:
+    one = image(MARCHEMALLE, 1)
+    other = _as(one, ESTRUGAMOU)
+    lay(drop(world) / "lot 1", {"IM1": one, "IM2": image(MARCHEMALLE, 2)})
+    site = world.site("arvel")
+    steps.run(site)
+    lay(drop(world) / "lot 2", {"IM1": other, "IM3": image(ESTRUGAMOU, 3)})
+    steps.run(site)
+    assert ends(site) == {
+        "lot 1/IM1": "accepted",
+        "lot 1/IM2": "accepted",
+        "lot 2/IM1": "quarantined: FILE-OF-TWO-SUBJECTS",
+        "lot 2/IM3": "accepted",
+    }
+    sums = f"fichier;sha256;remplace\nIM1;{hashlib.sha256(other).hexdigest()};lot 1/IM1\n"
+    lay(drop(world) / "lot 3", {"IM1": other, "manifeste.csv": sums.encode()})
+    steps.run(site)
+    assert ends(site)["lot 3/IM1"] == "accepted"
+    assert ends(site)["lot 1/IM1"] == "superseded: FILE-SUPERSEDED"
+    assert_sound(site)
+
+
+def test_one_object_of_two_patients_in_one_delivery_holds_both_back_with_their_series(world: World) -> None:
+    rewrite(world, "refused_file: holds_itself", "refused_file: holds_object")
+    one = image(MARCHEMALLE, 1)
+    files = {"IM1": one, "IM2": _as(one, ESTRUGAMOU), "IM3": image(MARCHEMALLE, 2), "IM4": image(ESTRUGAMOU, 1)}
+    lay(drop(world) / "lot", files)
+    site = world.site("arvel")
+    steps.run(site)
+    assert ends(site) == {
+        "lot/IM1": "quarantined: FILE-OF-TWO-SUBJECTS",
+        "lot/IM2": "quarantined: FILE-OF-TWO-SUBJECTS",
+        "lot/IM3": "quarantined: OBJECT-HELD-BACK",
+        "lot/IM4": "accepted",
+    }
+    assert_sound(site)
 
 
 def test_a_refused_correction_takes_nobodys_place(world: World) -> None:

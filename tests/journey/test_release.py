@@ -19,7 +19,7 @@ from collecte.steps.homogeneity import homogeneity_question, judge_homogeneity
 from demo import cohort
 from demo.deliveries import ESTRUGAMOU, MARCHEMALLE, deposit
 from tests.journey.conftest import World
-from tests.journey.drops import drop, image, lay, rewrite
+from tests.journey.drops import drop, findings, image, lay, rewrite
 
 #: Beside the studies: somebody with two labels, somebody with none, a table that names nobody.
 HARD = {
@@ -78,6 +78,7 @@ def test_a_release_is_frozen_once_verifies_and_is_the_same_when_it_is_made_again
     _command(world, folder, key)
     _recalled(site, key)
     _another_version(world)
+    _corrected(world)
 
 
 def _two_at_once(world: World) -> None:
@@ -232,6 +233,15 @@ def _another_version(world: World) -> None:
     assert not {one.case for one in first.values()} & {one.case for one in second.values()}
     folders = [site.folder(site.package("release", label)) for label in ("v1", "v2")]
     assert "version: v1 → v2" in steps.diff_releases(*folders)
+
+
+def _corrected(world: World) -> None:
+    """A correction of what a release holds: the release stays as it is, and that is said once."""
+    site = world.site("arvel")
+    lay(drop(world) / "apres", {"IM1": image(MARCHEMALLE, 1, size=18)})
+    steps.run(site)
+    said = findings(site, steps.status(site)[-1].delivery)
+    assert said["FILE-SUPERSEDED"] == said["FILE-CORRECTED-AFTER-RELEASE"] == 1
 
 
 def _files(site: ChallengeSite) -> list[catalogue.PackageFile]:

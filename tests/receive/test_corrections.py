@@ -1,20 +1,21 @@
 """Which file takes the place of which, and what becomes of bytes seen before."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collecte.receive import Candidate, Correction, corrections, of_older, same_bytes
+from collecte.receive import Candidate, contested, corrections, same_bytes
 from collecte.records import State
 
 
 def file(
     file_id: int, delivery: int = 1, folder: str = "F", path: str = "P", logical: str | None = None, *,
-    mtime: int | None = None, replaces: tuple[str, ...] = (), ok: bool = True,
+    mtime: int | None = None, replaces: tuple[str, ...] = (), ok: bool = True, of: str = "A",
 ) -> Candidate:  # fmt: skip
-    return Candidate(file_id, delivery, folder, path, logical, mtime, replaces, ok)
+    return Candidate(file_id, delivery, folder, path, logical, mtime, replaces, ok, tuple(of))
 
 
 def pairs(*files: Candidate) -> list[tuple[int, int, str]]:
@@ -29,6 +30,56 @@ def test_a_bare_name_alone_corrects_nothing() -> None:
 
 def test_the_same_sop_instance_corrects_wherever_it_lies() -> None:
     assert pairs(file(1, path="a", logical="sop"), file(2, 2, "G", "b", "sop")) == [(1, 2, "identity")]
+
+
+def test_the_same_sop_instance_of_another_subject_corrects_nothing_but_where_the_path_or_the_manifest_says_so() -> None:
+    old = file(1, path="a", logical="sop", of="A")
+    assert pairs(old, file(2, 2, "G", "b", "sop", of="B")) == []
+    assert pairs(old, file(2, 2, "G", "b", "sop", of="B", replaces=("a",))) == [(1, 2, "manifest")]
+    assert pairs(old, file(2, 2, path="a", logical="sop", of="B")) == [(1, 2, "path")]
+
+
+def test_a_refused_file_of_nobody_known_gives_way_to_the_same_sop_instance() -> None:
+    assert pairs(file(1, path="a", logical="sop", of="", ok=False), file(2, 2, "G", "b", "sop", of="B")) == [
+        (1, 2, "identity")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "beside"),
+    [
+        (file(1, path="a", logical="s"), True),
+        (file(1, path="a", logical="s", ok=False), False),
+        (file(1, path="b", logical="s"), False),
+        (file(1, 0, path="a", logical="s"), False),
+    ],
+    ids=["two versions", "a refused one", "of one path", "of an earlier delivery"],
+)
+def test_two_versions_in_one_delivery_are_said_to_be_two(old: Candidate, beside: bool) -> None:
+    newer = file(2, path="b", logical="s", replaces=("b",) if old.path_digest == "b" else ())
+    (found,) = corrections([old, newer])
+    assert found.beside is beside
+    assert found.finding().code == ("FILE-TWO-VERSIONS" if beside else "FILE-SUPERSEDED")
+    assert found.finding().place == "f2"
+
+
+def test_one_identity_of_two_subjects_is_contested_in_one_delivery_and_later_against_what_stands() -> None:
+    one, two = file(1, path="a", logical="s", of="A"), file(2, path="b", logical="s", of="B")
+    assert contested([one, two]) == {1, 2}
+    assert contested([one, file(2, 2, path="b", logical="s", of="B")]) == {2}
+    assert contested([one, file(2, path="b", logical="s", of="B", ok=False)]) == frozenset()
+    assert contested([one, file(2, 2, path="b", logical="s", of="A")]) == frozenset()
+    assert contested([one, file(2, 2, path="b", logical="t", of="B")]) == frozenset()
+
+
+def test_what_is_contested_among_itself_stands_in_nobodys_way() -> None:
+    rivals = [file(1, path="a", logical="s", of="A"), file(2, path="b", logical="s", of="B")]
+    assert contested([*rivals, file(3, 2, path="c", logical="s", of="B")]) == {1, 2}
+
+
+def test_beside_what_stands_the_file_of_the_same_subject_is_not_contested() -> None:
+    both = [file(2, 2, path="b", logical="s", of="A"), file(3, 2, path="c", logical="s", of="B")]
+    assert contested([file(1, path="a", logical="s", of="A"), *both]) == {3}
 
 
 def test_the_same_path_in_the_same_delivery_folder_corrects() -> None:
@@ -74,7 +125,11 @@ def _slow(files: list[Candidate]) -> set[tuple[int, int]]:
 
     def corrects(new: Candidate, old: Candidate) -> bool:
         return (
-            (new.logical_digest is not None and new.logical_digest == old.logical_digest)
+            (
+                new.logical_digest is not None
+                and new.logical_digest == old.logical_digest
+                and (not old.subjects or new.subjects == old.subjects)
+            )
             or (new.folder_digest, new.path_digest) == (old.folder_digest, old.path_digest)
             or old.path_digest in new.replaces
         )
@@ -97,27 +152,19 @@ _candidates = st.builds(
     mtime=st.one_of(st.none(), st.integers(0, 2)),
     replaces=st.lists(st.sampled_from("abc"), max_size=2).map(tuple),
     ok=st.booleans(),
+    of=st.sampled_from(["", "A", "B"]),
 )
 
 
 @given(st.lists(_candidates, max_size=12), st.randoms())
 def test_the_rule_holds_for_any_files_in_any_order(drawn: list[Candidate], rng: random.Random) -> None:
-    files = [
-        Candidate(i, c.delivery, c.folder_digest, c.path_digest, c.logical_digest, c.mtime, c.replaces, c.acceptable)
-        for i, c in enumerate(drawn, 1)
-    ]
+    files = [replace(c, file_id=i) for i, c in enumerate(drawn, 1)]
     shuffled = rng.sample(files, len(files))
     found = corrections(shuffled)
     assert {(c.older, c.newer) for c in found} == _slow(files)
     assert found == corrections(files)
     by_id = {f.file_id: f for f in files}
     assert all(by_id[c.newer].acceptable for c in found)
-
-
-def test_what_was_released_stays_and_says_so() -> None:
-    assert of_older(State.SUPERSEDED).code == "FILE-SUPERSEDED"
-    assert of_older(State.ACCEPTED).code == "FILE-CORRECTED-AFTER-RELEASE"
-    assert Correction(1, 2, "path").older == 1
 
 
 @pytest.mark.parametrize("same_centre", [True, False])

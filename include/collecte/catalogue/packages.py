@@ -167,6 +167,16 @@ def packages_with(connection: Connection, file_ids: Iterable[int]) -> list[Packa
     return sorted(found.values(), key=lambda row: (row.kind, row.version))
 
 
+def files_in_packages(connection: Connection, file_ids: Iterable[int]) -> list[int]:
+    """Those of these files, by id, of which a frozen package holds something."""
+    held, of = tables.package_file.c, tables.package.c
+    frozen = select(held.file_id).distinct().join(tables.package, of.id == held.package_id).where(of.state == "frozen")
+    found: list[int] = []
+    for chunk in chunks(sorted(file_ids)):
+        found += connection.execute(frozen.where(held.file_id.in_(chunk))).scalars()
+    return sorted(found)
+
+
 def ensure_package_shipment(connection: Connection, package: PackageRow, destination: str) -> int:
     """The id of a package's way to a destination, as its digest is now; made where it is new."""
     of = tables.package_shipment.c

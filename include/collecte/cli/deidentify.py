@@ -148,7 +148,8 @@ def _check(path: Path, source: Path, target: Path) -> None:
     """Before the work of hours, not after it: can the report be written, and is it out of the way?
 
     Raises:
-        NeedsPerson: it cannot; or it lies in the source or among the copies, which leave without it.
+        NeedsPerson: it cannot; it lies in the source or among the copies, which leave without it; or the file is there
+            and is no report, such as the challenge file or the keys.
     """
     from collecte.errors import NeedsPerson
 
@@ -160,6 +161,23 @@ def _check(path: Path, source: Path, target: Path) -> None:
         )
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise _no_report(path)
+    if path.is_file() and not _is_report(path):
+        raise NeedsPerson(
+            f"{path} is there and is no report of an earlier run; it is not overwritten.",
+            "give the report a name that no other file has.",
+        )
+
+
+def _is_report(path: Path) -> bool:
+    """Whether a file begins as a report does. An empty one is nobody's loss."""
+    from collecte.steps.outcome import report_text
+
+    head = next(report_text({}, ())).partition(":")[0].encode()
+    try:
+        with path.open("rb") as file:
+            return file.read(len(head)) in (head, b"")
+    except OSError:
+        raise _no_report(path) from None
 
 
 def _write(path: Path, pieces: "Iterable[str]") -> None:

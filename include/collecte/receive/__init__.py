@@ -15,17 +15,19 @@ from collecte.receive.complete import (
     markers,
     unchanged_since,
 )
-from collecte.receive.corrections import Candidate, Correction, corrections, of_older
+from collecte.receive.corrections import Candidate, Correction, contested, corrections
 from collecte.receive.drop import Deposit, Entry, Refusal, deliveries, listing_digest
 from collecte.receive.duplicates import SameBytes, same_bytes
 from collecte.receive.manifest import Expected, Manifest, find_manifests, is_manifest, parse_manifest
 from collecte.receive.reconcile import Reconciled, reconcile, replaced_paths, verify_digest
 from collecte.receive.refusals import (
+    after_release,
     changed_while_read,
     empty,
     kind_not_allowed,
     not_unpacked,
     object_held_back,
+    of_two_subjects,
     type_unknown,
     unreadable,
     vanished,
@@ -47,9 +49,11 @@ __all__ = [
     "Unpacked",
     "Waiting",
     "administrative",
+    "after_release",
     "archive_kind",
     "changed_while_read",
     "completeness",
+    "contested",
     "corrections",
     "counted_by",
     "deliveries",
@@ -62,7 +66,7 @@ __all__ = [
     "markers",
     "not_unpacked",
     "object_held_back",
-    "of_older",
+    "of_two_subjects",
     "parse_manifest",
     "reconcile",
     "replaced_paths",

@@ -1,12 +1,13 @@
 """Which file takes the place of which: by logical identity, never by a bare name (``IM0001`` recurs in every
 export)."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Literal
 
 from collecte.findings import Finding
-from collecte.records import State
 
 By = Literal["manifest", "identity", "path"]
 _Order = tuple[int, int, int]
@@ -21,7 +22,8 @@ class Candidate:
     full path in the drop; of a member, of its archive's path and its own. ``logical_digest``: of what the file is (a
     SOPInstanceUID), None where its kind has no such thing. ``mtime``: nanoseconds since 1970 by the drop's clock, for
     the order within one delivery; of a member, its archive's. ``replaces``: path digests of what its manifest says
-    that it replaces. ``acceptable``: whether nothing refuses it.
+    that it replaces. ``acceptable``: whether nothing refuses it. ``subjects``: the pseudonyms of those whom it is
+    about, as far as they are known.
     """
 
     file_id: int
@@ -32,17 +34,24 @@ class Candidate:
     mtime: int | None = None
     replaces: tuple[str, ...] = ()
     acceptable: bool = True
+    subjects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Correction:
-    """The file ``newer`` takes the place of ``older`` (file ids); ``by``: the manifest's word, one logical identity,
-    or one path in one delivery folder, the weakest.
+    """The file ``newer`` takes the place of ``older`` (file ids); ``by``: the manifest's word, one logical identity of
+    one subject, or one path in one delivery folder, the weakest. ``beside``: nothing refuses the older, and the newer
+    came beside it in one delivery, under another name.
     """
 
     older: int
     newer: int
     by: By
+    beside: bool = False
+
+    def finding(self) -> Finding:
+        """What to say of the older file."""
+        return Finding("FILE-TWO-VERSIONS" if self.beside else "FILE-SUPERSEDED", f"f{self.newer}")
 
 
 def corrections(candidates: Iterable[Candidate]) -> list[Correction]:
@@ -62,13 +71,29 @@ def corrections(candidates: Iterable[Candidate]) -> list[Correction]:
         later = [(newer, by) for newer, by in options if _order(newer) > _order(older)]
         if later:
             newer, by = max(later, key=lambda option: (_order(option[0]), _STRENGTH[option[1]]))
-            found.append(Correction(older.file_id, newer.file_id, by))
+            beside = by == "identity" and older.acceptable and older.delivery == newer.delivery
+            found.append(Correction(older.file_id, newer.file_id, by, beside))
     return sorted(found, key=lambda correction: correction.older)
 
 
-def of_older(state: State) -> Finding:
-    """What to say of the older file: superseded, or, once it was shipped in a release, that it stays there."""
-    return Finding("FILE-SUPERSEDED" if state is State.SUPERSEDED else "FILE-CORRECTED-AFTER-RELEASE")
+def contested(candidates: Iterable[Candidate]) -> frozenset[int]:
+    """The ids of acceptable files that are, by their logical identity, the very object that a file of another subject
+    is: of the same delivery, or of an earlier one, which stands. ``candidates``: those that no correction took out.
+    """
+    standing: dict[str, tuple[str, ...]] = {}
+    found = set[int]()
+    acceptable = sorted((file for file in candidates if file.acceptable and file.logical_digest), key=_order)
+    for _, delivery in groupby(acceptable, key=lambda file: file.delivery):
+        same = defaultdict[str, list[Candidate]](list)
+        for file in delivery:
+            same[str(file.logical_digest)].append(file)
+        for digest, files in same.items():
+            subjects = {file.subjects for file in files} | {standing.get(digest, files[0].subjects)}
+            if len(subjects) == 1:
+                standing[digest] = files[0].subjects
+                continue
+            found |= {file.file_id for file in files if file.subjects != standing.get(digest)}
+    return frozenset(found)
 
 
 _STRENGTH: Mapping[By, int] = {"path": 0, "identity": 1, "manifest": 2}
@@ -79,14 +104,19 @@ def _order(file: Candidate) -> _Order:
 
 
 def _keys(file: Candidate) -> list[tuple[tuple[str, ...], By]]:
+    """What makes a later file its correction. Where nothing says whom it is about, its identity alone does."""
     keys: list[tuple[tuple[str, ...], By]] = [(("path", file.folder_digest, file.path_digest), "path")]
     if file.logical_digest is not None:
-        keys.append((("identity", file.logical_digest), "identity"))
+        keys.append((("identity", file.logical_digest, *file.subjects), "identity"))
     return keys
 
 
 def _latest_by_key(ordered: Iterable[Candidate]) -> dict[tuple[str, ...], Candidate]:
-    return {key: file for file in ordered if file.acceptable for key, _ in _keys(file)}
+    latest: dict[tuple[str, ...], Candidate] = {}
+    for file in ordered:
+        if file.acceptable:
+            latest.update((key, file) for key, _ in (*_keys(file), *_keys(replace(file, subjects=()))))
+    return latest
 
 
 def _latest_by_replaced(ordered: Iterable[Candidate]) -> dict[str, Candidate]:

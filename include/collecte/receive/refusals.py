@@ -41,3 +41,13 @@ def kind_not_allowed(kind: str) -> Finding:
 def object_held_back() -> Finding:
     """Nothing is wrong with it, but another file of its object was refused."""
     return Finding("OBJECT-HELD-BACK")
+
+
+def of_two_subjects() -> Finding:
+    """By its logical identity it is the object that a file of another subject is: which is right, a person says."""
+    return Finding("FILE-OF-TWO-SUBJECTS")
+
+
+def after_release() -> Finding:
+    """It gave way to a correction, and a release holds it already: there it stays."""
+    return Finding("FILE-CORRECTED-AFTER-RELEASE")

@@ -18,6 +18,7 @@ from collecte.catalogue import (
     archives_of,
     deliveries_of,
     ensure_centre,
+    files_in_packages,
     files_like,
     open_again,
     pages_of_delivery,
@@ -29,7 +30,15 @@ from collecte.catalogue.figures import files_by_id
 from collecte.catalogue.recalled import drop_subject, unfiled_subjects
 from collecte.catalogue.recalls import refused_digests
 from collecte.errors import Bug, NeedsPerson, Retry
-from collecte.receive import Candidate, corrections, object_held_back, of_older
+from collecte.receive import (
+    Candidate,
+    Correction,
+    after_release,
+    contested,
+    corrections,
+    object_held_back,
+    of_two_subjects,
+)
 from collecte.records import State
 from collecte.steps.challenge_site import facts_folder
 from collecte.steps.make_safe import is_sound, scan_folder
@@ -60,20 +69,21 @@ def accept(site: Site, label: str) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class _Verdict:
-    """What becomes of the files of a delivery. ``corrected``: the ids of files that give way, here or in another
-    delivery of the centre, with the id of what takes their place. ``held``: the ids of files held back with their
-    object. ``refused``: of those whose subject was recalled since they were harvested. All others that wait are
-    accepted: ``accepted`` is a digest over them.
+    """What becomes of the files of a delivery. ``corrected``: the files that give way, here or in another delivery of
+    the centre, by their ids. ``contested``: the ids of files that are, by their identity, a file of another subject.
+    ``held``: of those held back with their object. ``refused``: of those whose subject was recalled since they were
+    harvested. All others that wait are accepted: ``accepted`` is a digest over them.
     """
 
     held: frozenset[int]
-    corrected: Mapping[int, int]
+    contested: frozenset[int]
+    corrected: Mapping[int, Correction]
     refused: frozenset[int]
     accepted: str = ""
 
     def accepts(self, file: FileRow) -> bool:
         """Whether a waiting file is accepted."""
-        return file.id not in self.corrected and file.id not in self.held and file.id not in self.refused
+        return not any(file.id in out for out in (self.corrected, self.contested, self.held, self.refused))
 
 
 def _accept(site: Site, delivery: DeliveryRow, lease: Lease) -> dict[str, int]:
@@ -83,6 +93,8 @@ def _accept(site: Site, delivery: DeliveryRow, lease: Lease) -> dict[str, int]:
             accepted = _place(site, connection, delivery, lease, verdict)
             _place_facts(site, connection, delivery, verdict)
     counts = {"accepted": accepted, "held_back": len(verdict.held), "superseded": len(verdict.corrected)}
+    if verdict.contested:
+        counts["contested"] = len(verdict.contested)
     if verdict.refused:
         counts["refused"] = len(verdict.refused)
     with lease.finish(counts) as moves:
@@ -160,26 +172,24 @@ def _facts(site: Site, label: str) -> Path:
 
 
 def _judge(site: Site, connection: Connection, delivery: DeliveryRow) -> _Verdict:
-    """Settle corrections and hold back objects.
+    """Settle corrections, refuse what is contested and hold back objects.
 
-    What is held back is not accepted, so that nothing may give way to it; and a refused file that gave way to its
-    correction holds nothing back. Each round can only hold back more: it ends.
+    What is contested or held back is not accepted, so that nothing may give way to it; and a refused file that gave way
+    to its correction holds nothing back. Each round can only take out more: it ends.
     """
-    candidates = _candidates(connection, delivery)
     refused = _refused(site, connection, delivery)
-    held: frozenset[int] = frozenset()
+    candidates = [file for file in _candidates(connection, delivery) if file.file_id not in refused]
+    verdict = _Verdict(frozenset(), frozenset(), {}, refused)
     while True:
-        out = held | refused
-        settled = corrections(
-            replace(candidate, acceptable=candidate.acceptable and candidate.file_id not in out)
-            for candidate in candidates
-            if candidate.file_id not in refused
-        )
-        verdict = _Verdict(held, {correction.older: correction.newer for correction in settled}, refused)
-        found = held | _held_back(site, connection, delivery, verdict)
-        if found == held:
+        out = verdict.held | verdict.contested
+        judged = [replace(file, acceptable=file.acceptable and file.file_id not in out) for file in candidates]
+        corrected = {correction.older: correction for correction in corrections(judged)}
+        rivals = contested(file for file in judged if file.file_id not in corrected)
+        found = replace(verdict, corrected=corrected, contested=verdict.contested | rivals)
+        found = replace(found, held=found.held | _held_back(site, connection, delivery, found))
+        if found == verdict:
             return replace(verdict, accepted=_digest(connection, delivery, verdict))
-        held = found
+        verdict = found
 
 
 def _digest(connection: Connection, delivery: DeliveryRow, verdict: _Verdict) -> str:
@@ -199,6 +209,7 @@ def _candidates(connection: Connection, delivery: DeliveryRow) -> list[Candidate
         others |= {row.id: row for row in files_like(connection, delivery.centre_id, delivery.id, page)}
     mine = _concerned(connection, delivery, others.values())
     archives = {row.id: row.mtime for row in archives_of(connection, mine)}
+    subjects = subjects_of_files(connection, [*others, *(file.id for file in mine)])
     return [
         Candidate(
             file.id,
@@ -209,6 +220,7 @@ def _candidates(connection: Connection, delivery: DeliveryRow) -> list[Candidate
             archives.get(file.origin_id or 0, file.mtime),
             tuple((file.replaces or "").split()),
             file.state in (State.WAITING, State.ACCEPTED),
+            subjects.get(file.id, ()),
         )
         for file in (*(others[file_id] for file_id in sorted(others)), *mine)
     ]
@@ -246,11 +258,13 @@ def _held_back(site: Site, connection: Connection, delivery: DeliveryRow, verdic
         for file in page
         if file.object_id and file.id not in verdict.corrected
     }
+    contested_rows = files_by_id(connection, sorted(verdict.contested)).values()
+    broken |= {row.object_id for row in contested_rows if row.object_id}
     return frozenset(
         file.id
         for page in pages_of_delivery(connection, delivery.id, State.WAITING)
         for file in page
-        if file.object_id in broken and file.id not in verdict.corrected and file.id not in verdict.refused
+        if file.object_id in broken and (file.id in verdict.held or verdict.accepts(file))
     )
 
 
@@ -283,10 +297,13 @@ def _record(moves: Moves, delivery: DeliveryRow, verdict: _Verdict) -> list[File
         if file.id in verdict.refused
     ]
     turn_away(moves, "accept", gone)
+    quarantine(moves, "accept", [(file_id, [of_two_subjects()]) for file_id in sorted(verdict.contested)])
     quarantine(moves, "accept", [(file_id, [object_held_back()]) for file_id in sorted(verdict.held)])
     corrected = verdict.corrected
-    moves.add_findings("accept", [(older, of_older(State.SUPERSEDED)) for older in sorted(corrected)])
-    moves.move(Change(older, State.SUPERSEDED, "FILE-SUPERSEDED", newer) for older, newer in corrected.items())
+    said = {older: correction.finding() for older, correction in corrected.items()}
+    moves.add_findings("accept", said.items())
+    moves.add_findings("accept", [(older, after_release()) for older in files_in_packages(moves.connection, corrected)])
+    moves.move(Change(older, State.SUPERSEDED, said[older].code, corrected[older].newer) for older in corrected)
     for page in _accepted(moves.connection, delivery, verdict):
         moves.move(Change(file.id, State.ACCEPTED) for file in page)
     moves.delivery_state("accepted")

@@ -14,7 +14,7 @@ from collecte.findings import Finding, refused
 from collecte.formats import Context
 from collecte.keys import Keys
 from collecte.package import sha256_of
-from collecte.receive import unreadable
+from collecte.receive import object_held_back, of_two_subjects, unreadable
 from collecte.records import Safe, State
 from collecte.steps.folder import check_folders, listed, scratch_of
 from collecte.steps.look import Look, Looked, context_of, first_outcomes, identifiers, scanner_of
@@ -168,23 +168,26 @@ def _duplicates(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     for path in sorted(outcomes):
         outcome = outcomes[path]
         if outcome.sha256_in and first.setdefault(outcome.sha256_in, path) != path and outcome.state is State.WAITING:
-            found[path] = _refuse(outcome, State.DUPLICATE, "FILE-DUPLICATE")
+            found[path] = _refuse(outcome, State.DUPLICATE, Finding("FILE-DUPLICATE"))
     return found
 
 
 def _superseded(outcomes: Mapping[str, Outcome], looked: Mapping[str, Looked], source: Path) -> dict[str, Outcome]:
-    """Of several accepted files with one logical identity, the latest stays (by time, then by path)."""
+    """Of several accepted files with one logical identity, the latest stays (by time, then by path); of those of
+    several subjects, none: which is right, a person says."""
     same: dict[str, list[str]] = defaultdict(list)
     for path, outcome in outcomes.items():
         if outcome.state is State.ACCEPTED:
             same[looked[path].examined.harvest.logical_id or f"name:{outcome.output}"].append(path)
-    older = (
-        path
-        for paths in same.values()
-        if len(paths) > 1
-        for path in sorted(paths, key=lambda path: (_time(source / path), path))[:-1]
-    )
-    return {path: _refuse(outcomes[path], State.DUPLICATE, "FILE-SUPERSEDED") for path in older}
+    found: dict[str, Outcome] = {}
+    for paths in same.values():
+        if len({looked[path].examined.harvest.subjects for path in paths}) > 1:
+            found |= {path: _refuse(outcomes[path], State.QUARANTINED, of_two_subjects()) for path in paths}
+            continue
+        *older, latest = sorted(paths, key=lambda path: (_time(source / path), path))
+        said = Finding("FILE-TWO-VERSIONS", str(outcomes[latest].output))
+        found |= {path: _refuse(outcomes[path], State.DUPLICATE, said) for path in older}
+    return found
 
 
 def _time(path: Path) -> int:
@@ -200,12 +203,11 @@ def _held_back(outcomes: Mapping[str, Outcome], looked: Mapping[str, Looked]) ->
 
     broken = {look.object for path, look in looked.items() if outcomes[path].state is State.QUARANTINED} - {None}
     held = (p for p in looked if outcomes[p].state is State.ACCEPTED and looked[p].object in broken)
-    return {path: _refuse(outcomes[path], State.QUARANTINED, "OBJECT-HELD-BACK") for path in held}
+    return {path: _refuse(outcomes[path], State.QUARANTINED, object_held_back()) for path in held}
 
 
-def _refuse(outcome: Outcome, state: State, code: str) -> Outcome:
-    findings = (*outcome.findings, Finding(code))
-    return replace(outcome, state=state, findings=findings, output=None, sha256_out=None)
+def _refuse(outcome: Outcome, state: State, finding: Finding) -> Outcome:
+    return replace(outcome, state=state, findings=(*outcome.findings, finding), output=None, sha256_out=None)
 
 
 def _put_in_place(scratch: Path, target: Path, made: Sequence[Outcome], looked: Iterable[Looked]) -> None:
