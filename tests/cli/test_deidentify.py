@@ -200,6 +200,23 @@ def test_images_and_tables_of_one_patient_share_a_pseudonym(tmp_path: Path, key:
     assert text.splitlines()[1] == f"{image['subject']},{image['output']},64"
 
 
+def test_a_table_names_the_copy_of_a_duplicate_and_no_image_that_is_refused(tmp_path: Path, key: Path) -> None:
+    folder = tmp_path / "export"
+    folder.mkdir()
+    image = ct_slice(PFEIFFENSCHNEIDER, study=1, slice_number=1, size=16)
+    (folder / "a.dcm").write_bytes(image)
+    (folder / "b.dcm").write_bytes(image)
+    (folder / "c.dcm").write_bytes(ct_slice(PFEIFFENSCHNEIDER, study=1, slice_number=2, size=16)[:-9])
+    rows = "".join(f"{PFEIFFENSCHNEIDER.ipp};{name};64\n" for name in ("a.dcm", "b.dcm", "c.dcm"))
+    (folder / "t.csv").write_text(f"ipp;fichier;age\n{rows}", "utf-8")
+    _, report = _run(folder, tmp_path / "safe", key)
+    first, *_, table = report["files"]
+    assert [file["state"] for file in report["files"]] == ["accepted", "duplicate", "quarantined", "accepted"]
+    lines = (tmp_path / "safe" / table["output"]).read_text("utf-8").splitlines()[1:]
+    assert [line.split(",")[1] for line in lines] == [first["output"], first["output"], ""]
+    assert [finding["code"] for finding in table["findings"]] == ["TABLE-REFERENCE-UNRESOLVED"]
+
+
 def test_scan_finds_what_somebody_put_back(export: Path, tmp_path: Path, key: Path, made: Made) -> None:
     made.copy(tmp_path / "safe")
     options = (*_options(key), "--json")

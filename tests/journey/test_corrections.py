@@ -282,3 +282,17 @@ def _up_to_accept(site: steps.Site) -> list[str]:
     for label in labels:
         steps.validate(site, label)
     return labels
+
+
+def test_a_table_that_names_a_duplicate_names_the_copy_of_the_first(world: World) -> None:
+    lay(drop(world) / "lot 1", {"IM1": image(MARCHEMALLE, 1)})
+    links = b"fichier;qualite\nIM7;2\nencore/IM8;1\n"
+    files = {"IM7": image(MARCHEMALLE, 1), "IM2": image(MARCHEMALLE, 2), "encore/IM8": image(MARCHEMALLE, 2)}
+    lay(drop(world) / "lot 2", {**files, "liens.csv": links})
+    site = world.site("arvel")
+    steps.run(site)
+    batches = {label: site.batch(site.delivery(label)) for label in ("d0001", "d0002")}
+    (first,), (second,) = ({p.relative_to(at).as_posix() for p in at.rglob("*.dcm")} for at in batches.values())
+    (table,) = batches["d0002"].rglob("*.csv")
+    assert [line.split(",")[0] for line in table.read_text("utf-8").splitlines()[1:]] == [first, second]
+    assert_sound(site)

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Text, and_, cast, func, or_, s
 
 from collecte.catalogue import tables
 from collecte.catalogue.deliveries import FindingRow
+from collecte.catalogue.engine import chunks
 from collecte.catalogue.files import FileRow, file_rows, select_files
 from collecte.records import State
 
@@ -127,8 +128,10 @@ def accepted_among(connection: Connection, ids: Sequence[int]) -> frozenset[int]
 
 
 def files_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, FileRow]:
-    """Files by their ids: of a few at once."""
-    return {row.id: row for row in file_rows(connection, select_files().where(tables.file.c.id.in_(ids)))}
+    """Files by their ids."""
+    statement, of = select_files(), tables.file.c
+    found = (row for chunk in chunks(ids) for row in file_rows(connection, statement.where(of.id.in_(chunk))))
+    return {row.id: row for row in found}
 
 
 _FINDINGS = tables.finding.outerjoin(tables.file, tables.file.c.id == tables.finding.c.file_id)

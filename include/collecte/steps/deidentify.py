@@ -3,7 +3,7 @@ Airflow."""
 
 import os
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -100,12 +100,19 @@ def _made_safe(
     others = [item for item in work if item.looked.examined.kind != "table"]
     made = _numbered(others, sharing.run("make safe", safely, others))
     if tables:
-        reference = References((path, looked[path].examined.harvest.name) for path in going)
+        there = {item.path for item in others if not refused(made[item.number].findings)}
+        reference = References(_names(looked, there | {item.path for item in tables}))
         knowing = replace(safely, context=replace(context, reference=reference))
         made |= _numbered(tables, sharing.alone().run("tables", knowing, tables))
     again = [replace(work[n], sampled=True) for n in look_again(objects, [made[item.number] for item in work])]
     made |= _numbered(again, sharing.run("look again", safely, again))
     return [made[item.number] for item in work]
+
+
+def _names(looked: Mapping[str, Looked], there: Set[str]) -> Iterable[tuple[str, str]]:
+    """The paths of files with the names of their copies; a duplicate's copy is the one of the first of its bytes."""
+    name = {looked[path].sha256: looked[path].examined.harvest.name for path in there}
+    return ((path, name[look.sha256]) for path, look in looked.items() if look.sha256 in name)
 
 
 def _numbered(work: Sequence[_Work], results: Generator[Safe, None, None]) -> dict[int, Safe]:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from collecte.catalogue import (
     identifiers_digest,
     subjects_of_files,
 )
+from collecte.catalogue.figures import files_by_id
 from collecte.errors import CollecteError, NeedsPerson
 from collecte.findings import Finding, refused
 from collecte.formats import Context, nowhere
@@ -265,11 +266,24 @@ def _named(connection: Connection, delivery: DeliveryRow) -> list[FileRow]:
     """What a table may name: files of its delivery, and those of the same folder that were accepted before: a table
     that was corrected or is judged anew comes without its images.
     """
-    rows = [row for row in deliveries_of(connection, delivery.centre_id) if row.folder_digest == delivery.folder_digest]
+    of_centre = deliveries_of(connection, delivery.centre_id)
+    rows = [row for row in of_centre if row.folder_digest == delivery.folder_digest]
     before = [file for row in rows if row.id != delivery.id for file in files_of_delivery(connection, row.id)]
-    mine = files_of_delivery(connection, delivery.id)
+    mine = _with_first(connection, of_centre, files_of_delivery(connection, delivery.id))
     archives = [replace(file, name=None) for file in before if file.state is not State.ACCEPTED]
     return [*archives, *(file for file in before if file.state is State.ACCEPTED), *mine]
+
+
+def _with_first(
+    connection: Connection, deliveries: Iterable[DeliveryRow], files: Sequence[FileRow]
+) -> Iterator[FileRow]:
+    """The files; a duplicate has the output name of the first with its bytes, where that came in these deliveries."""
+    ids = {file.id: file.points_to for file in files if file.state is State.DUPLICATE and file.points_to}
+    first = files_by_id(connection, sorted(set(ids.values())))
+    known = {delivery.id for delivery in deliveries}
+    for file in files:
+        of = first[ids[file.id]] if file.id in ids else file
+        yield replace(file, name=of.name if of.delivery_id in known else None)
 
 
 def _references(site: Site, files: Sequence[FileRow]) -> References:
