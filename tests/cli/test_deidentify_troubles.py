@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from collecte.challenge import load
+from collecte.cli.decisions import print_decisions
 from collecte.cli.deidentify import _check, _write
 from collecte.errors import NeedsPerson
+from collecte.findings import Finding
 from collecte.records import State
 from collecte.settings import HOME
 from collecte.steps import Outcome, deidentify
@@ -173,6 +175,19 @@ def test_one_object_of_two_patients_is_nobodys(folder: Path, tmp_path: Path) -> 
         assert found[path].state is State.QUARANTINED
         assert "FILE-OF-TWO-SUBJECTS" in {finding.code for finding in found[path].findings}
     assert _files(tmp_path / "out") == {found["3"].output}
+
+
+def test_the_table_of_decisions_says_each_text_of_a_finding(capsys: pytest.CaptureFixture[str]) -> None:
+    kinds = ["a", "b", "b", *"cdefg"]
+    refused = [Finding("FILE-KIND-NOT-ALLOWED", values={"kind": kind}) for kind in kinds]
+    outcomes = [Outcome(str(n), State.QUARANTINED, findings=(one,)) for n, one in enumerate(refused)]
+    print_decisions(totals_of(outcomes), outcomes, 0, 1)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "FILE-KIND-NOT-ALLOWED" in line]
+    assert len(lines) == 6
+    assert "'b'" in lines[0]
+    assert lines[0].split()[1] == "2"
+    assert lines[-1].split()[1:4] == ["8", "in", "all"]
+    assert "2 other texts" in lines[-1]
 
 
 def test_the_report_says_that_it_identifies_and_holds_every_file(tmp_path: Path) -> None:

@@ -1,22 +1,33 @@
 """What ``collecte deidentify`` ends with: the decisions, what was found and what to do, and how fast it was."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
 from collecte.cli.tables import print_table
+from collecte.findings import Finding
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from collecte.findings import Finding
     from collecte.steps import Outcome
 
 _MEGABYTE = 1_000_000
 #: Actions that are no elements': files whose pixels were looked at, frames with text that was masked.
 _LOOKED, _MASKED = "looked_at", "masked"
+#: Texts of one code that the table shows.
+_WORDINGS = 5
+
+
+class _Wording(NamedTuple):
+    """What a finding says of so many files."""
+
+    finding: Finding
+    files: int
 
 
 def print_decisions(result: Mapping[str, Any], outcomes: "Sequence[Outcome]", size: int, seconds: float) -> None:
@@ -53,23 +64,43 @@ def _kinds(kinds: Mapping[str, Mapping[str, int]], totals: Mapping[str, int]) ->
 
 
 def _findings(counts: Mapping[str, int], outcomes: "Sequence[Outcome]") -> "Table":
-    """A line for each code, the most frequent first; of several wordings the first is shown."""
+    """The most frequent code first, and of each what it says most often: what differs is what the text names (a class,
+    an attribute). Numbers in a text are sums over the files."""
     from rich.table import Table
     from rich.text import Text
 
-    first: dict[str, Finding] = {}
-    for outcome in outcomes:
-        for finding in outcome.findings:
-            first.setdefault(finding.code, finding)
     table = Table(title="Findings", title_justify="left", show_lines=True)
-    table.add_column("finding", no_wrap=True)
+    table.add_column("finding", overflow="fold")
     table.add_column("files", justify="right")
     table.add_column("what it says")
     table.add_column("to do")
+    said = _wordings(outcomes)
     for code, n in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        said, to_do = first[code].text("en"), _first_sentence(first[code].remedy("en"))
-        table.add_row(Text(code), f"{n:,}", Text(said), Text(to_do))
+        wordings = sorted(said[code], key=lambda wording: -wording.files)
+        for finding, files in wordings[:_WORDINGS]:
+            to_do = _first_sentence(finding.remedy("en"))
+            table.add_row(Text(code), f"{files:,}", Text(finding.text("en")), Text(to_do))
+        if rest := wordings[_WORDINGS:]:
+            others = f"… and {len(rest):,} other texts of this finding"
+            table.add_row(Text(code), f"{n:,} in all", Text(others), Text("See the report (--report)."))
     return table
+
+
+def _wordings(outcomes: "Sequence[Outcome]") -> Mapping[str, "Sequence[_Wording]"]:
+    """By code."""
+    files, first = Counter[tuple[str, ...]](), dict[tuple[str, ...], Finding]()
+    for outcome in outcomes:
+        its: set[tuple[str, ...]] = set()
+        for finding in outcome.findings:
+            key = (finding.code, *(str(value) for _, value in sorted(finding.values.items())))
+            before = first.get(key)
+            first[key] = replace(finding, count=before.count + finding.count) if before else finding
+            its.add(key)
+        files.update(its)
+    found: dict[str, list[_Wording]] = {}
+    for key, finding in first.items():
+        found.setdefault(finding.code, []).append(_Wording(finding, files[key]))
+    return found
 
 
 def _first_sentence(text: str) -> str:

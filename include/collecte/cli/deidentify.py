@@ -73,6 +73,8 @@ def deidentify(
         print_json(result["totals"])
     else:
         print_decisions(result, outcomes, _bytes(source, outcomes), seconds)
+    if not outcomes:
+        typer.echo("SRC holds no file.", err=True)
     if others := of_other_runs(target, (outcome.output for outcome in outcomes if outcome.output)):
         typer.echo(f"DST holds {others:,} other files, which this run neither made nor looked at.", err=True)
     raise typer.Exit(any(outcome.state is State.QUARANTINED for outcome in outcomes))
