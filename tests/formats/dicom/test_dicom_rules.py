@@ -152,6 +152,16 @@ def test_labels_of_segments_are_cleaned_as_descriptions_are() -> None:
         assert rules(("clean_descriptors",), "segmentation").decide(0x00620002, tag).action is Action.CLEAN
 
 
+def test_what_describes_is_cleaned_by_the_option_though_the_table_does_not_list_it() -> None:
+    """SegmentDescription, OpticalPathDescription, BeamName, FluenceModeID; never who or what number, nor without it."""
+    cleaning = rules(("clean_descriptors",), "segmentation")
+    for place, tag in ((0x00620002, 0x00620006), (0x00480105, 0x00480107), (0x300A00B0, 0x300A00C2), (TOP, 0x30020052)):
+        assert cleaning.decide(place, tag).action is Action.CLEAN
+        assert rules((), "segmentation").decide(place, tag).action is not Action.CLEAN
+    for tag in (0x00404037, 0x22000005, 0x40080142, 0x00100033):  # HumanPerformerName, BarcodeValue, a creator, a date
+        assert cleaning.decide(TOP, tag).action is Action.REMOVE
+
+
 @pytest.mark.parametrize(
     "term", ["ISO_10918_1", "MLMING", "RIESZ", "SING", "3D_REBINNED", "AXIAL", "LBMJANMA", "FLETCHER_SUIT"]
 )

@@ -6,6 +6,7 @@ Basic Profile holds. Where the table leaves a choice (``X/Z/D``), the type of th
 stays conformant: PS3.15, E.1.1.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -58,6 +59,10 @@ _CLEANED_BY = {
     0x00620009: "descriptors",
     0x00620020: "descriptors",
 }
+#: Groups of curves and overlays: one attribute alone would be a plane without its pixels.
+_REPEATING = (0x50, 0x60)
+#: What describes or labels an object or a part of it, by its keyword.
+_DESCRIBES = re.compile("(Description|Label)$|^(AcquisitionProtocol|Stage|View|Beam|Block)Name$|^FluenceModeID$")
 #: Dates that are not the patient's own: everybody knows them, or many patients have the same, and moved they would tell
 #: how far those of the patient were. Versions of context groups and templates; approval of an ethics committee;
 #: calibration, manufacture and installation of a device; expiration of a product, issue of an implant's template;
@@ -187,6 +192,12 @@ class Rules:
             if self._provenance & set(keep[tag]["iods"].split()):
                 return self._worded(vr, kind), "PS3.3: the object needs it"
             return Action.REMOVE, "PS3.3: of no use in this object"
+        return self._unlisted(tag, vr, kind)
+
+    def _unlisted(self, tag: int, vr: str, kind: str) -> tuple[Action, str]:
+        text = vr in TEXT_VRS and tag >> 24 not in _REPEATING
+        if "descriptors" in self._columns and text and _DESCRIBES.search(_keyword(tag)):
+            return Action.CLEAN, "Collecte: clean_descriptors covers it"
         return _resolve("X/Z/D", kind), "not listed: denied"
 
     def _challenged(self, rule: AttributeRule, vr: str, kind: str) -> Action:
