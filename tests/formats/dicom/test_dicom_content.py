@@ -136,3 +136,19 @@ def test_what_is_no_unit_does_not(text: str) -> None:
 )
 def test_an_old_code_means_what_its_successor_means(value: str, scheme: str, meaning: str) -> None:
     assert clean_code(value, scheme, "Marchemalle") == (value, scheme, meaning)
+
+
+@pytest.mark.parametrize(
+    ("options", "attributes", "said"),
+    [
+        ([], [], {"DICOM-CONTENT-REMOVED"}),
+        (["clean_structured_content"], [], set()),
+        ([], [{"attribute": "ContentSequence", "action": "keep"}], set()),
+    ],
+)
+def test_a_report_whose_content_is_taken_out_says_so(
+    make: Maker, options: list[str], attributes: list[Any], said: set[str]
+) -> None:
+    made = make(_report(_number(AGE, "42", "a")), context(options=options, attributes=attributes))
+    assert made.codes == said
+    assert all("clean_structured_content" in finding.text("fr") for finding in made.harvest.findings)

@@ -232,3 +232,13 @@ def test_an_attribute_stays_in_the_objects_that_need_it_alone() -> None:
 )
 def test_a_maker_s_own_scheme_stays_where_its_codes_number_lines(value: str, scheme: str, *, stays: bool) -> None:
     assert (clean_code(value, scheme) is not None) is stays
+
+
+def test_what_stands_in_for_an_aspect_ratio_is_one() -> None:
+    assert rules((), "corneal-topography-map").decide(TOP, 0x00280034).dummy == b"1\\1"
+
+
+def test_the_private_creator_of_a_dimension_stays_where_private_elements_may() -> None:
+    for tag in (0x00209213, 0x00209238):
+        assert rules(("retain_safe_private",), "enhanced-mr-image").decide(0x00209222, tag).action is Action.CLEAN
+        assert rules((), "enhanced-mr-image").decide(0x00209222, tag).action is Action.DUMMY

@@ -1,11 +1,11 @@
 """What both questions need to know of a file before they answer: may it pass? Who it is about says ``_identity``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import takewhile
 
 from pydicom.datadict import keyword_for_tag
 
-from collecte.challenge import DicomRules
+from collecte.challenge import DicomOption, DicomRules
 from collecte.findings import Finding
 from collecte.formats.dicom._identity import MODALITY, SOP_CLASS_UID, Identity
 from collecte.formats.dicom._overlay import in_pixels, may_be_cleared
@@ -15,6 +15,8 @@ from collecte.formats.dicom._uids import told_uid
 from collecte.records import Look
 
 _BURNED_IN_ANNOTATION, _BODY_PART, _ROWS = 0x00280301, 0x00180015, 0x00280010
+#: ContentSequence and GraphicAnnotationSequence, and the options without which they are emptied.
+_CONTENTS: Mapping[int, DicomOption] = {0x0040A730: "clean_structured_content", 0x00700001: "clean_graphics"}
 _MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 _DIRECTORY_GROUP = 0x0004
 
@@ -39,6 +41,15 @@ def refusals(dicom: Dicom, who: Identity, rules: DicomRules) -> tuple[Finding, .
     if in_pixels(dicom) and not may_be_cleared(dicom):
         found.append(Finding("DICOM-OVERLAY-IN-PIXELS", place="(60xx,0102)"))
     return tuple(found)
+
+
+def losses(dicom: Dicom, rules: DicomRules) -> Iterator[Finding]:
+    """What the file is there for and the challenge's options take out of it: the content of a report, the drawings of
+    a presentation state."""
+    ruled = {rule.tag for rule in rules.attributes}
+    for tag, option in _CONTENTS.items():
+        if tag in dicom.header.elements and option not in rules.options and tag not in ruled:
+            yield Finding("DICOM-CONTENT-REMOVED", keyword_for_tag(tag), values={"option": option})
 
 
 def _of_its_end(dicom: Dicom, covered: SopClass) -> Iterator[Finding]:

@@ -52,12 +52,14 @@ _OPTIONS = {column: option for option, column in COLUMNS.items()}
 TEXT_VRS = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))
 _DATE_VRS = ("DA", "DT")
 #: What table E.1-1 does not list and an option is about all the same: Text Value; Segment Label, Segment Algorithm Name
-#: and Tracking ID.
+#: and Tracking ID; the private creators of dimensions.
 _CLEANED_BY = {
     0x0040A160: "structured_content",
     0x00620005: "descriptors",
     0x00620009: "descriptors",
     0x00620020: "descriptors",
+    0x00209213: "safe_private",
+    0x00209238: "safe_private",
 }
 #: Groups of curves and overlays: one attribute alone would be a plane without its pixels.
 _REPEATING = (0x50, 0x60)
@@ -78,8 +80,8 @@ _CHARACTER_SET, _ICC_PROFILE = 0x00080005, 0x00282000
 #: Names the coding schemes of an object (PS3.3, C.12.1.1.7): an item is nothing without its designator.
 CODING_SCHEMES = 0x00080110
 #: Dummies that say more than that something was removed: of Rescale Type, "unspecified" (PS3.3, C.11.1.1.2);
-#: and of Window Width, which is never 0 (C.11.2.1.2).
-_DUMMIES = {0x00281054: b"US", 0x00281051: b"1"}
+#: of Window Width, which is never 0 (C.11.2.1.2); and of Pixel Aspect Ratio, two numbers above 0 (C.7.6.3.1.7).
+_DUMMIES = {0x00281054: b"US", 0x00281051: b"1", 0x00280034: b"1\\1"}
 
 
 class Action(Enum):

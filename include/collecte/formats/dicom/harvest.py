@@ -9,7 +9,7 @@ from collecte.formats import Context
 from collecte.formats.dicom import _people
 from collecte.formats.dicom._elements import Element, vr_of
 from collecte.formats.dicom._identity import PATIENT_ID, SPECIFIC_CHARACTER_SET, Identity, identity, rules_of
-from collecte.formats.dicom._judge import look_of, refusals
+from collecte.formats.dicom._judge import look_of, losses, refusals
 from collecte.formats.dicom._part10 import Dicom, opened_dicom
 from collecte.formats.dicom._tables import by_tag
 from collecte.formats.dicom._text import charsets, readings
@@ -57,8 +57,10 @@ def _harvested(dicom: Dicom, context: Context) -> Harvest:
     who = identity(dicom, context)
     met = list(_met(dicom, dicom.header.elements.values(), charsets(dicom.raw(SPECIFIC_CHARACTER_SET))))
     findings = refusals(dicom, who, rules)
-    if who.missing and not findings:
-        findings = (Finding("DICOM-UID-GIVEN", place=", ".join(who.missing), count=len(who.missing)),)
+    if not findings:
+        if who.missing:
+            findings = (Finding("DICOM-UID-GIVEN", place=", ".join(who.missing), count=len(who.missing)),)
+        findings += tuple(losses(dicom, rules))
     if context.centre.agreement.received_as == "coded":
         findings += _incident(dicom, met)
     kept = frozenset(rules.options)
