@@ -10,6 +10,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from collecte.formats import dicom
+from collecte.formats.dicom._source import _SECOND_BYTES, HEAD_BYTES
 from tests.formats.dicom.builders import (
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
@@ -223,6 +224,20 @@ def test_elements_of_groups_that_no_data_set_has_are_left_out(tmp_path: Path, ma
     zeros = spliced(tmp_path / "zeros", early)  # what is filled with zeros is not read as elements without end
     zeros.write_bytes(zeros.read_bytes().replace(element(0, "UL", b""), bytes(64), 1))
     assert make(zeros).codes == {"DICOM-UNREADABLE"}
+
+
+@pytest.mark.parametrize("off", range(-14, 16, 2))
+@pytest.mark.parametrize("bite", [HEAD_BYTES, _SECOND_BYTES, 2 * _SECOND_BYTES], ids=["1st", "2nd", "3rd"])
+def test_a_header_may_end_or_part_where_the_bytes_at_hand_do(tmp_path: Path, make: Maker, bite: int, off: int) -> None:
+    """Of two elements the first ends there, or just before or behind."""
+    first = 0x00090010
+    plain = spliced(tmp_path / "plain", [element(first, "LO", b"ACME"), element(first + 0xFF0, "OB", b"")])
+    before = plain.read_bytes()
+    start = before.index(b"\x09\0\0\x10OB") + 12
+    filled = [element(first, "LO", b"ACME"), element(first + 0xFF0, "OB", bytes(bite + off - start))]
+    made = make(spliced(tmp_path / "in", filled))
+    assert made.codes == set()
+    assert made.dataset.PixelData == pydicom.dcmread(plain).PixelData
 
 
 def test_float_pixels_pass_through(make: Maker) -> None:

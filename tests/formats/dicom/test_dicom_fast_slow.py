@@ -133,8 +133,11 @@ def forget() -> None:
 def slowly() -> Iterator[None]:
     """Nothing is remembered, not even within a file."""
 
-    def read(data: bytes, position: int, encoding: _elements.Encoding) -> _elements.Header:
-        return _elements.read_each(data, position, encoding)[0]
+    def read(
+        data: bytes, position: int, encoding: _elements.Encoding, found: list[_elements.Element]
+    ) -> _elements.Header:
+        found.clear()
+        return _elements.read_each(data, position, encoding, found)[0]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_part10, "read_header", read)

@@ -144,8 +144,14 @@ class _Layout:
 _LAYOUTS: dict[tuple[int, bool, bool], _Layout] = {}
 
 
-def read_header(data: bytes, position: int, encoding: Encoding) -> Header:
+def read_header(data: bytes, position: int, encoding: Encoding, found: list[Element]) -> Header:
     """The elements from ``position`` up to the pixel data. They are not to be changed: two files may share them.
+
+    Args:
+        data: the bytes that are at hand.
+        position: where the data set begins.
+        encoding: how it is written.
+        found: nothing; where the data ended too early, what was found until then: it is not read again.
 
     Raises:
         Short: the data end before the header does.
@@ -155,7 +161,7 @@ def read_header(data: bytes, position: int, encoding: Encoding) -> Header:
     layout = _LAYOUTS.get(key)
     if layout and layout.fits(data, position):
         return layout.header
-    header, simple = read_each(data, position, encoding)
+    header, simple = read_each(data, position, encoding, found)
     if simple and header.pixels and len(header.elements) <= _LAYOUT_ELEMENTS:
         if len(_LAYOUTS) >= _LAYOUTS_LIMIT:
             _LAYOUTS.clear()
@@ -166,17 +172,16 @@ def read_header(data: bytes, position: int, encoding: Encoding) -> Header:
     return header
 
 
-def read_each(data: bytes, position: int, encoding: Encoding) -> tuple[Header, bool]:
-    """The elements, read one by one; and whether their heads alone tell where each of them lies: every one once, in
-    ascending order, of known length.
+def read_each(data: bytes, position: int, encoding: Encoding, found: list[Element]) -> tuple[Header, bool]:
+    """The elements behind those that were ``found``, one by one; and whether the heads of all alone tell where each of
+    them lies: every one once, in ascending order, of known length.
 
     Raises:
         Short: the data end before the header does.
         Refusal: they are no DICOM.
     """
-    end = len(data)
-    found: list[Element] = []
-    known, sequences, nested = True, _sequences(encoding), _Nested(data)
+    end, position = len(data), found[-1].end if found else position
+    sequences, nested = _sequences(encoding), _Nested(data)
     while (position := read_short(data, position, end, encoding, _TOP_GROUPS, found)) < end:
         if len(found) > TOP_LIMIT:
             raise unreadable()
@@ -184,6 +189,7 @@ def read_each(data: bytes, position: int, encoding: Encoding) -> tuple[Header, b
         if tag >= FLOAT_PIXELS:
             pixels = Element(tag, vr, position, value, value, None, length == UNDEFINED) if tag in _PIXELS else None
             elements, ascending = _in_order(found)
+            known = not any(e.fragments or (e.items is not None and e.items is not UNREAD) for e in found)
             return Header(elements, pixels, length), ascending and known
         if tag < 0x00080000 and (tag >> 16 not in _EARLY_GROUPS or (found and tag <= found[-1].tag)):
             raise unreadable()
@@ -193,7 +199,6 @@ def read_each(data: bytes, position: int, encoding: Encoding) -> tuple[Header, b
             found.append(Element(tag, vr, position, value, stop, UNREAD))
         else:
             found.append(nested.one(position, end, encoding, 0, head))
-            known = known and length != UNDEFINED
         position = found[-1].end
     return Header(_in_order(found)[0], None, 0), False
 

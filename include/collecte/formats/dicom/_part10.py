@@ -202,11 +202,16 @@ def _encoding(head: bytes, position: int, layout: str) -> Encoding:
 
 
 def _grown(source: Source, position: int, encoding: Encoding) -> Header:
-    """The header, reading on until all of it is there."""
+    """The header, reading on until all of it is there: also where an element ends with the bytes at hand."""
+    found: list[Element] = []
     while True:
         try:
-            return read_header(source.head, position, encoding)
+            header = read_header(source.head, position, encoding, found)
         except Short:
             if source.complete:
                 raise Refusal("DICOM-TRUNCATED") from None
-            source.grow()
+        else:
+            ends_here = bool(found) and found[-1].end == len(source.head)
+            if header.pixels or source.complete or not ends_here:
+                return header
+        source.grow()
