@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from itertools import chain
 
 _MONTHS = (
     (b"janvier", b"janv", b"jan", b"january"),
@@ -30,7 +31,8 @@ def writings(yyyymmdd: str) -> frozenset[bytes]:
     """The folded writings of one date; none where it is no date of eight digits.
 
     Year, month, day and day, month, year (also month, day, year) with ``- / .`` or a space, with and without leading
-    zeros, with a two-digit year (day first), without separators (eight digits), and with French and English months.
+    zeros, with a two-digit year (not with a space), without separators (eight digits), and with French and English
+    months.
     """
     if not is_day(yyyymmdd):
         return frozenset()
@@ -40,9 +42,8 @@ def writings(yyyymmdd: str) -> frozenset[bytes]:
     for separator in (b"-", b"/", b".", b" "):
         for d in days:
             for m in months:
-                found |= {separator.join(parts) for parts in ((year, m, d), (d, m, year), (m, d, year))}
-                if separator != b" ":
-                    found.add(separator.join((d, m, year[2:])))
+                for y in (year,) if separator == b" " else (year, year[2:]):
+                    found |= {separator.join(parts) for parts in ((y, m, d), (d, m, y), (m, d, y))}
     for d in days | ({b"1er", b"1st"} if day == b"01" else set()):
         found |= _in_words(year, _MONTHS[int(month) - 1], d)
     return frozenset(found)
@@ -68,7 +69,8 @@ def stands(before: bytes, writing: bytes, after: bytes) -> bool:
 def occurrences(yyyymmdd: str, folded: bytes) -> int:
     """How often a date stands in a folded text, in any of its writings."""
     year = yyyymmdd[:4].encode()
-    if year not in folded and not any(separator + year[2:] in folded for separator in (b"-", b"/", b".")):
+    short = ((separator + year[2:], year[2:] + separator) for separator in (b"-", b"/", b"."))
+    if year not in folded and not any(writing in folded for writing in chain.from_iterable(short)):
         return 0
     spans = set()
     for writing in writings(yyyymmdd):

@@ -7,6 +7,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from collecte.formats.dicom._codes import clean_code
+from collecte.formats.dicom._rewrite import told_version
 from collecte.formats.dicom.explain import explain
 from tests.formats.dicom.builders import Maker, context, slice_of, written
 from tests.formats.dicom.utility import written_and_read
@@ -152,3 +153,24 @@ def test_a_report_whose_content_is_taken_out_says_so(
     made = make(_report(_number(AGE, "42", "a")), context(options=options, attributes=attributes))
     assert made.codes == said
     assert all("clean_structured_content" in finding.text("fr") for finding in made.harvest.findings)
+
+
+@pytest.mark.parametrize(
+    ("value", "scheme", "passes"),
+    [
+        ("71388002", "SCT", True),  # Procedure
+        ("12041956", "SCT", False),
+        ("56041206", "SCT", False),
+        ("8302-2", "LN", True),
+        ("195604-1", "LN", False),
+        ("5.6.3-9-1", "SCPECG", True),
+        ("5.12.04.56-19-56", "SCPECG", False),
+    ],
+)
+def test_the_numbers_of_codes_are_checked(value: str, scheme: str, passes: bool) -> None:
+    assert (clean_code(value, scheme) is not None) is passes
+
+
+@pytest.mark.parametrize(("version", "told"), [("20.1.3", "20.1.3"), ("04.12.56", ""), ("2.46", "2.46"), ("1", "1")])
+def test_the_version_of_a_scheme_is_no_day(version: str, told: str) -> None:
+    assert told_version(version) == told

@@ -226,3 +226,90 @@ def test_where_an_image_stands_in_each_dimension_of_siemens(
     safe = make(spliced(tmp_path / "in", pieces), context(options=["retain_safe_private"])).dataset
     assert (0x00211006 in safe) is stays
     assert not stays or safe[0x00211006].value == value.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("CHEST 3/14/23 PORT", "CHEST PORT"),
+        ("CT 4/1/56", "CT"),
+        ("CT 12  4  56 mm", "CT mm"),
+        ("MR 3-14-23", "MR"),
+        ("CT 4.12.56", "CT"),
+        ("SCAN 56-4-12 ABDOMEN", "SCAN ABDOMEN"),
+        ("CT 12/4/'56", "CT"),
+        ("CT 12-Apr-56", "CT"),
+        ("CT 12 de abril de 1956", "CT"),
+        ("CT April 12th, 1956", "CT"),
+        ("CT 3 août 56", "CT"),
+        ("CT Mär. 12, 1956", "CT"),
+        ("CT 95 ans", "CT"),
+        ("CT 093Y", "CT"),
+        ("CT 101 years", "CT"),
+        ("CT 00:1B:44:11:3A:B7", "CT"),
+        ("CT AB12-CD34-EF56-GH78", "CT"),
+        ("CT 3f2b8c1e-9d4a-4b1c-8e2d-0a1b2c3d4e5f", "CT"),
+    ],
+)
+def test_days_great_ages_and_numbers_in_groups_go(text: str, told: str) -> None:
+    assert cleaned(text) == told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("ep2d_diff_b50_400_800", "DWI b 0/1000/2000", "TSE 3 4 5", "DTI 2 2 12", "TE 5 10 15", "AX T2 1-2-3"),
+        *("VB17A 1.2.3", "90Y", "120 kV", "CT 45 ans", "DTI-b1000-64dir-2mm-AP"),
+    ],
+)
+def test_what_machines_write_of_numbers_stays(text: str) -> None:
+    assert cleaned(text).split() == [word for word in text.split() if word != "ans"]
+
+
+@pytest.mark.parametrize("text", ["LI XU", "LI_XU", "xu, li", "Li^Xu", "li  xu"])
+@pytest.mark.parametrize("keyword", ["SeriesDescription", "ImageComments", "SoftwareVersions"])
+def test_a_name_of_short_words_is_the_patients_where_two_of_them_stand_together(
+    make: Maker, keyword: str, text: str
+) -> None:
+    image = slice_of(PatientName="LI^XU", **{keyword: f"CT {text} T2"})
+    assert make(image, context(options=["clean_descriptors"])).dataset[keyword].value.split() == ["CT", "T2"]
+
+
+def test_and_is_none_of_the_terms(make: Maker) -> None:
+    image = slice_of(PatientName="LI^XU", ImageType=["ORIGINAL", "PRIMARY", "LI XU"])
+    assert list(make(image).dataset.ImageType) == ["ORIGINAL", "PRIMARY", "REMOVED"]
+
+
+@pytest.mark.parametrize("number", ["P12", "S7", "521"])
+def test_a_short_number_of_a_patient_is_known(make: Maker, number: str) -> None:
+    image = slice_of(PatientID=number, SeriesDescription=f"CT {number} T2", ImageType=["ORIGINAL", number])
+    safe = make(image, context(options=["clean_descriptors"])).dataset
+    assert safe.SeriesDescription.split() == ["CT", "T2"]
+    assert list(safe.ImageType) == ["ORIGINAL", "REMOVED"]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "number", "text"),
+    [
+        ("OtherPatientIDs", "123456", "123 456"),
+        ("StudyID", "123456", "IPP 123 456"),
+        ("AccessionNumber", "12345", "12/345"),
+        ("AccessionNumber", "A123456", "A 123 456"),
+        ("AdmissionID", "12345", "12-34-5"),
+        ("PlacerOrderNumberImagingServiceRequest", "123456", "123.456"),
+        ("RequestedProcedureID", "123456", "123456"),
+    ],
+)
+def test_a_number_of_the_study_is_known_however_it_is_parted(make: Maker, keyword: str, number: str, text: str) -> None:
+    image = slice_of(SeriesDescription=f"CT {text} T2", **{keyword: number})
+    told = make(image, context(options=["clean_descriptors"])).dataset.SeriesDescription
+    assert told.split() in (["CT", "T2"], ["CT", "IPP", "T2"])
+
+
+@pytest.mark.parametrize("keyword", ["SeriesNumber", "InstanceNumber", "AcquisitionNumber", "SliceLocation"])
+def test_no_counter_is_the_number_of_the_patient(make: Maker, keyword: str) -> None:
+    for named in ({"PatientID": "0048159"}, {"AccessionNumber": "48159"}, {"PatientID": "4815926"}):
+        number = next(iter(named.values()))
+        safe = make(slice_of(**named, **{keyword: number.lstrip("0")})).dataset
+        assert not safe.get(keyword)
+    assert make(slice_of(PatientID="0000007", **{keyword: "7"})).dataset[keyword].value == 7

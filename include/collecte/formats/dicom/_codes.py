@@ -4,11 +4,11 @@ say a name.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
 
-from stdnum import verhoeff
+from stdnum import luhn, verhoeff
 
 from collecte.formats.dicom._elements import Encoding, write_element
 from collecte.formats.dicom._tables import rows
@@ -34,9 +34,22 @@ def clean_code(value: str, scheme: str, meant: str = "") -> tuple[str, str, str]
     syntax = _syntaxes().get(scheme)
     if syntax is None or not syntax.fullmatch(value):
         return None
-    if scheme == "SCT" and not verhoeff.is_valid(value):  # a SNOMED CT identifier ends in its check digit
+    if scheme in _CHECKED and not _CHECKED[scheme](value):
         return None
     return value, scheme, _one_of(_meanings().get(_newer(value, scheme), (value,)), meant)
+
+
+def _is_sctid(value: str) -> bool:
+    """Whether a number is that of a concept of SNOMED CT: its partition, and the check digit."""
+    return value[-3:-1] in ("00", "10") and bool(verhoeff.is_valid(value))
+
+
+def _is_loinc(value: str) -> bool:
+    """Whether a code of LOINC ends in its check digit."""
+    return bool(luhn.is_valid(value.replace("-", "")))
+
+
+_CHECKED: Mapping[str, Callable[[str], bool]] = {"SCT": _is_sctid, "LN": _is_loinc}
 
 
 def _one_of(known: tuple[str, ...], meant: str) -> str:

@@ -26,7 +26,9 @@ def names(text: str) -> Iterator[str]:
         for script in person.split("="):
             # Family, given and middle names; prefix and suffix (Dr, Jr) are titles (PS3.5, 6.2.1).
             parts = [_named(part) for part in script.split("^")[:3]]
-            if any(len(word) > 2 or not word.isascii() for part in parts for word in part.split()):
+            words = [word for part in parts for word in part.split()]
+            several = sum(word.isalpha() and len(word) > 1 for word in words) > 1  # Li Xu
+            if several or any(len(word) > 2 or not word.isascii() for word in words):
                 yield "^".join(parts).strip("^")
 
 

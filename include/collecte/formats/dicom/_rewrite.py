@@ -47,10 +47,12 @@ from collecte.formats.dicom._words import Own, cleaned, is_term, without_rows
 from collecte.pseudonym import Pseudonymiser
 
 #: The version of a coding scheme that is told; not one that is a date, which could be a patient's.
-_VERSION = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,2}){0,2}")
+_VERSION = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,2}(?:\.[0-9])?)?")
 #: Bytes of an element that is remembered, and elements of a place.
 MEMORY_BYTES, _MEMORY_ELEMENTS = 4096, 8192
 _LONG_HEAD = 12
+#: Digits, leading zeros apart, from which on a number that is the patient's is no counter or measure by chance.
+_NO_COUNTER, _SPELLED_NUMBERS = 5, ("IS", "DS")
 #: VRs whose values may be as long as they like: those of numbers, in binary or spelled, and sequences.
 _LONG_VRS = frozenset((*BINARY_SIZES, *BULK_VRS, "DS", "IS", "SQ"))
 
@@ -88,8 +90,9 @@ class Layout:
 @dataclass
 class Plan:
     """All that holds for the files of one subject and SOP class. ``named`` holds the values that mean this subject,
-    ``numbers`` others that number them or their study; ``declared`` the character sets that the files name;
-    ``encoding`` is the output's; ``signed``: whether the pixels are. IDENTIFYING.
+    ``numbers`` others that number them or their study; ``counted``: those of both that no counter or measure has;
+    ``declared`` the character sets that the files name; ``encoding`` is the output's; ``signed``: whether the pixels
+    are. IDENTIFYING.
     """
 
     rules: Rules
@@ -102,12 +105,17 @@ class Plan:
     signed: bool
     shift: timedelta = field(init=False, repr=False)
     own: Own = field(init=False, repr=False)
+    counted: frozenset[bytes] = field(init=False, repr=False)
     layout: Layout | None = field(default=None, init=False, repr=False)
     _memory: dict[tuple[int, bool, bool, bool], dict[bytes, Done]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.shift = self.pseudonyms.shift(self.subject)
-        self.own = Own.of([reading(raw, self.declared, is_name=True) for raw in self.named | self.numbers])
+        named, numbers = (
+            [reading(raw, self.declared, is_name=True) for raw in texts] for texts in (self.named, self.numbers)
+        )
+        self.own = Own.of(named, numbers)
+        self.counted = frozenset(raw for raw in map(_bare, self.named | self.numbers) if len(raw) >= _NO_COUNTER)
 
     def memory(self, place: int, encoding: Encoding, *, within: bool) -> dict[bytes, Done]:
         """What became of the elements of a place, by their bytes in this encoding."""
@@ -216,6 +224,8 @@ def _kept(passage: Passage, element: Element, decision: Decision, encoding: Enco
     plan, out, raw = passage.plan, passage.plan.encoding, passage.value(element)
     if element.items is not None or element.fragments or (decision.check and not decision.check(raw)):
         return _fallback(plan, element.tag, decision, decision.otherwise)
+    if decision.vr in _SPELLED_NUMBERS and any(_bare(value) in plan.counted for value in raw.split(b"\\")):
+        return _fallback(plan, element.tag, decision, decision.otherwise)  # the patient's own number
     fits = element.vr in decision.vrs
     if not fits and not _may_be_meant(element.vr, decision.vr, out):
         return _fallback(plan, element.tag, decision, decision.otherwise)
@@ -225,6 +235,12 @@ def _kept(passage: Passage, element: Element, decision: Decision, encoding: Enco
     elif fits and encoding is out and not len(raw) & 1 and not _has_more(passage, element):
         return Done(passage.data[element.start : element.end], _TALLIES[Action.KEEP])
     return Done(write_element(element.tag, vr, raw, out), _TALLIES[Action.KEEP])
+
+
+def _bare(raw: bytes) -> bytes:
+    """A whole number without spaces and leading zeros; empty where it is none."""
+    number = raw.strip(b"\0 ").lstrip(b"0")
+    return number if number.isdigit() else b""
 
 
 def _meant(plan: Plan, decision: Decision) -> str:

@@ -30,13 +30,18 @@ from collecte.formats.dicom._stamps import file_meta, stamps
 from collecte.formats.dicom._tables import SopClass, sop_classes
 from collecte.formats.dicom._text import charsets, reading
 from collecte.formats.dicom._wall import Refusal
-from collecte.formats.dicom._words import cleaned
 from collecte.pseudonym import Pseudonymiser
 from collecte.records import Safe
 
 _PIXEL_REPRESENTATION = 0x00280103
-#: AccessionNumber, OtherPatientIDs, DeviceSerialNumber, StudyID: no text of the file may hold them.
-_NUMBERS = (0x00080050, 0x00101000, 0x00181000, 0x00200010)
+#: AccessionNumber, OtherPatientIDs, MedicalRecordLocator, DeviceSerialNumber, StudyID, AdmissionID,
+#: RequestedProcedureID, PlacerOrderNumberImagingServiceRequest and FillerOrder…: no text of the file may hold them.
+_NUMBERS = (
+    *(0x00080050, 0x00101000, 0x00101090, 0x00181000, 0x00200010),
+    *(0x00380010, 0x00401001, 0x00402016, 0x00402017),
+)
+#: Digits of a whole number of VR IS, at most, and more than those of a text.
+_MOST_DIGITS = 8
 
 
 def make_safe(source: Path, target: Path, name: str, context: Context) -> Safe:
@@ -129,9 +134,9 @@ def plan_of(dicom: Dicom, who: Identity, context: Context) -> tuple[Plan, dict[i
 
 @lru_cache(maxsize=64)
 def _may_stand(raw: bytes) -> bool:
-    """Whether a number would stay in a text: most are too long for that, and make no plan of their own."""
-    text = reading(raw, ())
-    return any(map(str.isdigit, text)) and bool(cleaned(text))
+    """Whether a number could stay in a text, its digits apart, or pass for a counter: longer ones make no plan of their
+    own."""
+    return 0 < sum(map(str.isdigit, reading(raw, ()))) <= _MOST_DIGITS
 
 
 @lru_cache(maxsize=8)  # the files of a series come one after the other
