@@ -99,6 +99,26 @@ def test_what_stands_behind_a_table_of_colours_is_cut(wide: int) -> None:
     assert written_anew(_profile({b"A2B0": table[:-1]})) is None or b"uornzy" not in (made or b"")
 
 
+def _staged(kind: bytes, gap: bytes) -> bytes:
+    """Curves, a matrix and a table from three channels to three, with something between them."""
+    curve = b"para" + bytes(4) + struct.pack(">2Hl", 0, 0, 1 << 16)
+    curves, matrix = curve * 3, struct.pack(">12l", *[1 << 16, 0, 0, 0] * 3)
+    table = bytes((2, 2, 2)) + bytes(13) + bytes((2, 0, 0, 0)) + struct.pack(">24H", *range(24))
+    offsets, body = [], gap
+    for stage in (curves, matrix, curves, table, curves):
+        offsets.append(32 + len(body))
+        body += stage + bytes(-len(stage) % 4) + gap
+    return kind + bytes(4) + bytes((3, 3)) + (gap[:2] or bytes(2)) + struct.pack(">5L", *offsets) + body
+
+
+@pytest.mark.parametrize("kind", [b"mAB ", b"mBA "])
+def test_of_stages_what_stands_between_them_goes(kind: bytes) -> None:
+    made = written_anew(_profile({b"A2B0": _staged(kind, NAME.encode())}, version=4))
+    assert made is not None
+    assert _tag(made, b"A2B0") == _staged(kind, b"")
+    assert written_anew(_profile({b"A2B0": kind + bytes(4) + b"\3\3" + NAME.encode() * 8}, version=4)) is None
+
+
 @pytest.mark.parametrize(
     "broken",
     [

@@ -100,3 +100,29 @@ def test_a_value_of_many_signs_is_read_once() -> None:
         assert cleaned("1" * 1_000_000) == ""
         assert cleaned("1 " * 500_000 + "scanner") == "scanner"
         assert clean_numbers(b"1\\" + b" " * 1_000_000 + b"!") is None
+
+
+@pytest.mark.parametrize("text", [b"Quornzyx Belphoebe", b"QUORNZYX^BELPHOEBE^" * 30])
+@pytest.mark.parametrize("descriptor", [(256, 0, 16), (256, 0, 8)])
+def test_a_palette_that_is_made_of_words_goes(
+    tmp_path: Path, make: Maker, descriptor: tuple[int, int, int], text: bytes
+) -> None:
+    made = make(_palette(tmp_path, descriptor, (text + WIDE)[: 2 * 256]))
+    assert b"uornzyx" not in made.bytes.lower()
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_palette_of_a_byte_each_may_turn_among_the_letters(tmp_path: Path, make: Maker, step: int) -> None:
+    up = bytes(range(65, 123, step))
+    table = (up + up[::-1] + up)[:256]
+    table += bytes(256 - len(table))
+    made = make(_palette(tmp_path, (256, 0, 8), table)).dataset
+    assert made.RedPaletteColorLookupTableData == table
+
+
+@pytest.mark.parametrize(("vr", "raw"), [("US", b"QUIRALTO"), ("UL", b"QUIR"), ("SL", b"QUIR"), ("FL", b"QUIRALTO")])
+def test_few_numbers_are_no_word(vr: str, raw: bytes) -> None:
+    check = checker(vr, 0x00091000)
+    assert check is not None
+    assert not check(raw)
+    assert check(bytes(len(raw)))

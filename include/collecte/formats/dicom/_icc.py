@@ -4,8 +4,10 @@ itself. Monitors put their serial number there, and programs the name of the fil
 Source: ICC.1:2022 (ISO 15076-1), clauses 7 (header, tag table), 9 (tags) and 10 (types); of version 2, ICC.1:2001-04.
 """
 
+import math
 import struct
 from collections.abc import Callable, Mapping
+from functools import partial
 
 _HEADER, _ENTRY = 128, struct.Struct(">4sLL")
 _SIGNATURE = b"acsp"
@@ -41,6 +43,8 @@ _TAGS = frozenset(
         *(b"A2B0", b"A2B1", b"A2B2", b"B2A0", b"B2A1", b"B2A2", b"gamt", b"pre0", b"pre1", b"pre2"),
     )
 )
+#: Bytes before the first stage and before a table's numbers; channels, at most.
+_STAGES, _GRID, _CHANNELS = 32, 20, 4
 #: Parameters of each type of parametric curve.
 _PARAMETERS = (1, 3, 4, 5, 7)
 
@@ -127,6 +131,50 @@ def _table(value: bytes) -> bytes | None:
     return _first(value, (52 if wide == 2 else 48) + wide * numbers)
 
 
+def _stages(value: bytes) -> bytes | None:
+    """Curves, a matrix and a table, one after the other, whatever stood between (clauses 10.12 and 10.13): those of the
+    colour space first or last, as the type says."""
+    inputs, outputs = value[8:10] if len(value) >= _STAGES else (0, 0)
+    if not (0 < inputs <= _CHANNELS and 0 < outputs <= _CHANNELS):
+        return None
+    colours, device = (outputs, inputs) if value[:4] == b"mAB " else (inputs, outputs)
+    readers: tuple[Callable[[bytes], bytes | None], ...] = (
+        partial(_curves, count=colours),
+        lambda rest: _small(_first(rest, 48), 0),
+        partial(_curves, count=colours),
+        partial(_grid, inputs=inputs, outputs=outputs),
+        partial(_curves, count=device),
+    )
+    offsets, body = [], b""
+    for offset, read in zip(struct.unpack_from(">5L", value, 12), readers, strict=True):
+        stage = read(value[offset:]) if offset else b""
+        if stage is None or (offset and offset < _STAGES):
+            return None
+        offsets.append(_STAGES + len(body) if stage else 0)
+        body += stage + bytes(-len(stage) % 4)
+    return value[:10] + bytes(2) + struct.pack(">5L", *offsets) + body
+
+
+def _curves(rest: bytes, count: int) -> bytes | None:
+    """So many curves, each from a multiple of four bytes on."""
+    found = b""
+    for _ in range(count):
+        read = {b"curv": _curve, b"para": _parametric}.get(rest[len(found) : len(found) + 4])
+        curve = read(rest[len(found) :]) if read else None
+        if curve is None:
+            return None
+        found += curve[:4] + bytes(4) + curve[8:] + bytes(-len(curve) % 4)
+    return found
+
+
+def _grid(rest: bytes, inputs: int, outputs: int) -> bytes | None:
+    """A table of 8 or 16 bits a number, with as many points in each direction as it says."""
+    if len(rest) < _GRID or rest[16] not in (1, 2):
+        return None
+    numbers = _first(rest, _GRID + math.prod(rest[:inputs]) * outputs * rest[16])
+    return numbers and numbers[:inputs] + bytes(16 - inputs) + numbers[16:17] + bytes(3) + numbers[_GRID:]
+
+
 def _first(value: bytes, length: int) -> bytes | None:
     return value[:length] if len(value) >= length else None
 
@@ -139,8 +187,8 @@ _EXACT: Mapping[bytes, Callable[[bytes], bytes | None]] = {
     b"chrm": _chromaticity,
     b"mft1": _table,
     b"mft2": _table,
-    b"mAB ": lambda value: value,
-    b"mBA ": lambda value: value,
+    b"mAB ": _stages,
+    b"mBA ": _stages,
 }
 
 

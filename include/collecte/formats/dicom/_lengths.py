@@ -1,7 +1,9 @@
 """Bulk values of which other attributes say how long they are: what stands behind that is no part of them, and goes; so
-does all of it where nothing says."""
+does all of it where nothing says, or where a table is made of words."""
 
+import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from collecte.formats.dicom._elements import Element, Encoding
 
@@ -16,6 +18,8 @@ _DESCRIPTORS = {
     0x00283006: 0x00283002,
 }
 TAGS = frozenset((_WAVEFORM_DATA, *_DESCRIPTORS))
+#: Twelve letters in a row, and how far they lie apart in the alphabet where they are a word's.
+_LETTERS, _JUMP = re.compile(rb"[A-Za-z][A-Za-z^ ]{11,}"), 5
 
 
 def longest(data: bytes, elements: Iterable[Element], encoding: Encoding) -> dict[int, int]:
@@ -38,9 +42,20 @@ def longest(data: bytes, elements: Iterable[Element], encoding: Encoding) -> dic
             entries, bits = number(descriptor, 0, 2) or 1 << 16, number(descriptor, 4, 2)
             there = found[tag].end - found[tag].value
             # Tables of 8 bits are met with a byte an entry and with two.
-            lengths[tag] = entries + (entries & 1) if bits == 8 and there < 2 * entries else 2 * entries
+            length = entries + (entries & 1) if bits == 8 and there < 2 * entries else 2 * entries
+            words = is_rough(data[found[tag].value : found[tag].end][:length])
+            lengths[tag] = 0 if words else length
     if _WAVEFORM_DATA in found and found.keys() >= set(_WAVEFORM):
         channels, samples, bits = map(number, _WAVEFORM)
         length = channels * samples * ((bits + 7) // 8)
         lengths[_WAVEFORM_DATA] = length + (length & 1)
     return lengths
+
+
+def is_rough(raw: bytes) -> bool:
+    """Whether letters in a row jump as those of words do, and the numbers of a table, of one byte or two, do not."""
+    return any(all(_jump(run[0][half::2]) for half in (0, 1)) for run in _LETTERS.finditer(raw))
+
+
+def _jump(run: bytes) -> bool:
+    return sum(abs(a - b) for a, b in pairwise(run)) >= _JUMP * (len(run) - 1)

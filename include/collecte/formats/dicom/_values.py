@@ -10,6 +10,7 @@ from functools import cache
 
 from pydicom.datadict import dictionary_VM
 
+from collecte.formats.dicom._lengths import TAGS, is_rough
 from collecte.pseudonym import BELIEVABLE_YEARS, is_placeholder_day
 
 #: Bytes of one value, by the VRs that are written in binary.
@@ -47,6 +48,8 @@ _DESCRIPTORS, _BITS_OF_A_TABLE = frozenset((0x00281101, 0x00281102, 0x00281103, 
 
 #: Twelve letters or eight digits in a row, as no vector of numbers has them by chance; tables of colours do.
 _WRITTEN = re.compile(rb"[A-Za-z][A-Za-z^ ]{11,}|[0-9]{8,}")
+#: Groups of tables of colours and grey values. Those whose length is told are looked at when they have it.
+_OF_TABLES = (0x0028, 0x0066, 0x0070)
 #: Letters and digits in a short row, by VR, each so many bytes behind the last: no tag is made of four, no count of
 #: eight; of a double the last byte is ``?`` or ``@`` unless it is tiny or huge.
 _SPELLED = {
@@ -56,6 +59,8 @@ _SPELLED = {
     "FD": (8, re.compile(rb"[ -~]{7}[ -=A-~]")),
 }
 _FEWEST_SIGNS, _SHORTEST = 3, 8
+#: Letters that a few numbers are made of by chance, at most; of four bytes, no count or place.
+_FEWEST_LETTERS, _FEW_BYTES = {"UL": 4, "SL": 4}, 16
 #: Bytes that are signs, and the part of others up to which a vector of numbers is none.
 _PRINTABLE, _ODD = bytes(range(0x20, 0x7F)), 0.1
 #: A whole value of what texts are made of.
@@ -101,7 +106,8 @@ def checker(vr: str, tag: int) -> Callable[[bytes], object] | None:
         longest = LONGEST_TEXT[vr]
         return lambda raw: len(raw) <= longest or all(len(v) <= longest for v in raw.split(b"\\"))
     if vr in ("OB", "OW"):
-        return lambda raw: not (_is_text(raw.rstrip(b"\0 ")) or _is_wide(raw))
+        of_tables = tag >> 16 in _OF_TABLES and tag not in TAGS
+        return lambda raw: not (_is_text(raw.rstrip(b"\0 ")) or _is_wide(raw) or (of_tables and is_rough(raw)))
     return (lambda raw: not _is_written(raw)) if vr in ("OF", "OD", "OL") else None
 
 
@@ -109,6 +115,8 @@ def _binary(size: int, most: int | None, vr: str) -> Callable[[bytes], object]:
     step, spells = _SPELLED.get(vr, (1, None))
 
     def fits(raw: bytes) -> bool:
+        if len(raw) <= _FEW_BYTES and raw.isalpha() and len(raw) >= _FEWEST_LETTERS.get(vr, _SHORTEST):
+            return False
         spelled = spells and any(spells.match(raw, at) for at in range(0, len(raw), step))
         return len(raw) % size == 0 and (most is None or len(raw) <= most * size) and not (spelled or _is_written(raw))
 
