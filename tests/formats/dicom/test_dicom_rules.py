@@ -235,7 +235,9 @@ def test_a_maker_s_own_scheme_stays_where_its_codes_number_lines(value: str, sch
 
 
 def test_what_stands_in_for_an_aspect_ratio_is_one() -> None:
-    assert rules((), "corneal-topography-map").decide(TOP, 0x00280034).dummy == b"1\\1"
+    needed = rules((), "corneal-topography-map").decide(TOP, 0x00280034)
+    assert (needed.otherwise, needed.dummy) == (Action.DUMMY, b"1\\1")
+    assert rules((), "ultrasound-image").decide(TOP, 0x00280034).otherwise is Action.REMOVE
 
 
 def test_the_private_creator_of_a_dimension_stays_where_private_elements_may() -> None:

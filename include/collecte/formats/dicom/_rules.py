@@ -82,6 +82,8 @@ CODING_SCHEMES = 0x00080110
 #: Dummies that say more than that something was removed: of Rescale Type, "unspecified" (PS3.3, C.11.1.1.2);
 #: of Window Width, which is never 0 (C.11.2.1.2); and of Pixel Aspect Ratio, two numbers above 0 (C.7.6.3.1.7).
 _DUMMIES = {0x00281054: b"US", 0x00281051: b"1", 0x00280034: b"1\\1"}
+#: Pixel Aspect Ratio, without which pixels are square.
+_ASPECT_RATIO = 0x00280034
 
 
 class Action(Enum):
@@ -173,7 +175,8 @@ class Rules:
             action = Action.PROFILE
         value = self._ruled[tag].value if tag in self._ruled else None
         check = checker(first, tag) if action in (Action.KEEP, Action.REPLACE) else None
-        return Decision(action, rule, first, meant, check, _resolve("X/Z/D", kind), stand_in, value)
+        otherwise = _resolve("X" if tag == _ASPECT_RATIO else "X/Z/D", kind)
+        return Decision(action, rule, first, meant, check, otherwise, stand_in, value)
 
     def _action(self, tag: int, vr: str, kind: str) -> tuple[Action, str]:
         if tag >> 16 & 1 or not vr:
