@@ -227,8 +227,47 @@ def test_fill_bytes_before_a_marker_are_few() -> None:
 def test_a_marker_segment_of_jpeg_2000_has_room_for_nothing_else(code: int) -> None:
     data = bytes(imagecodecs.jpeg2k_encode(GREY, level=0, codecformat="j2k"))
     at = 4 + struct.unpack_from(">H", data, 4)[0]  # behind SIZ
+    try:
+        clean = cleaned(J2K, data[:at] + segment(code, TEXT * 10) + data[at:])
+    except Refusal:
+        return
+    assert code == 0x63, "only where the components lie, which is blanked, needs no room"
+    assert TEXT not in clean
+
+
+#: Fields of a marker segment: a form, and one that is a word's length longer or has words in it.
+FORMS = {
+    0x50: (b"\0\2\0\0\0\x20", b"QUIRALTO MARTINE"),
+    0x56: (b"\0\1", b"QUIRAL"),
+    0x59: (b"\0\1", b"QUIRAL"),
+    0x52: (b"\1\0\0\1\0\1\4\4\0\1\x77\x88", b"\0\0\0\1\0\1\4\4\0\1QUIRALTO"),
+    0x53: (b"\0\1\1\4\4\0\1\x77\x88", b"\0\0\1\4\4\0\1QUIRALTO"),
+    0x5C: (b"\x40\x40\x48\x48\x50", b"\x40QUIR"),
+    0x5D: (b"\0\x42" + b"\x40\1" * 4, b"\0\x40QUIRALT"),
+    0x5F: (b"\0\0\0\1\5\1\0", b"QUIRALT"),
+}
+
+
+@pytest.mark.parametrize("code", FORMS)
+def test_a_marker_segment_of_jpeg_2000_has_its_form(code: int) -> None:
+    data = bytes(imagecodecs.jpeg2k_encode(GREY, level=0, codecformat="j2k"))
+    at = 4 + struct.unpack_from(">H", data, 4)[0]
+    form, words = (data[:at] + segment(code, content) + data[at:] for content in FORMS[code])
+    assert segment(code, FORMS[code][0]) in cleaned(J2K, form)
     with pytest.raises(Refusal):
-        cleaned(J2K, data[:at] + segment(code, TEXT * 10) + data[at:])
+        cleaned(J2K, words)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [(b"resc", b"QUIRALTO M"), (b"bpcc", b"QUIRALTO"), (b"cdef", b"\0\1QUIRAL"), (b"cdef", b"QUIRALTO")],
+)
+def test_boxes_of_jp2_have_their_form(kind: bytes, content: bytes) -> None:
+    data = bytes(imagecodecs.jpeg2k_encode(COLOUR, level=0, codecformat="jp2"))
+    behind = 12 + struct.unpack_from(">L", data, 12)[0]
+    clean = cleaned(J2K, data[:behind] + box(kind, content) + data[behind:])
+    assert content[2:] not in clean
+    assert np.array_equal(imagecodecs.jpeg2k_decode(clean), COLOUR)
 
 
 def test_marker_segments_of_part_2_are_blanked_in_part_1() -> None:

@@ -4,7 +4,7 @@
 
 import re
 import struct
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from functools import partial
 
 from collecte.formats.dicom._stream import Known, Stream, Wait, broken
@@ -15,12 +15,12 @@ Needed = Mapping[int, tuple[int, int]]
 _START, _TILE_PART, _DATA, _END = b"\xff\x4f", b"\xff\x90", b"\xff\x93", b"\xff\xd9"
 _BEGINNING = b"\xff\x4f\xff\x51"
 _COMMENT = 0x64
-#: Bytes of the content of marker segments, at least and at most: CAP, SIZ, COD, COC, PRF, CPF, QCD, QCC, RGN, POC, CRG
-#: (A.5 to A.9); TLM, PLM, PLT, PPM, PPT, whose length is the image's. Any other marker segment is blanked.
+#: Bytes of the content of marker segments, at least and at most: CAP, SIZ, COD, COC, PRF, CPF, QCD, QCC, RGN, POC (A.5
+#: to A.8); TLM, PLM, PLT, PPM, PPT, whose length is the image's. Any other marker segment is blanked.
 _SIZE, _ANY = 0x51, (1, 0xFFFF)
 _NEEDED = {
-    **{0x50: (4, 68), _SIZE: (39, 0xFFFF), 0x52: (10, 43), 0x53: (7, 43), 0x56: (2, 64), 0x59: (2, 64)},
-    **{0x5C: (2, 195), 0x5D: (3, 197), 0x5E: (3, 4), 0x5F: (7, 512), 0x63: (4, 64)},
+    **{0x50: (4, 68), _SIZE: (39, 0xFFFF), 0x52: (10, 43), 0x53: (7, 43), 0x56: (2, 4), 0x59: (2, 4)},
+    **{0x5C: (2, 195), 0x5D: (3, 197), 0x5E: (3, 4), 0x5F: (7, 512)},
     **dict.fromkeys((0x55, 0x57, 0x58, 0x60, 0x61), _ANY),
 }
 #: Those and DCO to ATK of part 2.
@@ -32,7 +32,9 @@ _LAST = re.compile(rb"\xff\xd9")
 
 _SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 #: Bytes of the content of boxes, at least and at most (I.5); those of others are blanked.
-_BOXES = {b"ftyp": (8, 64), b"ihdr": (14, 14), b"bpcc": (1, 16), b"cdef": (8, 98), b"resc": (10, 10), b"resd": (10, 10)}
+_BOXES = {b"ftyp": (8, 64), b"ihdr": (14, 14), b"bpcc": (1, 16), b"cdef": (8, 98)}
+#: Sample depth, at most (A.5.1); colours and channels that a definition names.
+_DEEPEST, _CHANNELS, _WHOLE = 38, 16, 0xFFFF
 #: A palette would have to pass, and its image must not go without.
 _PALETTE = b"pclr"
 #: Brands of a file; of any other, and of its version, the first is said.
@@ -148,7 +150,66 @@ def _segment(stream: Stream, needed: Needed) -> Wait:
         raise broken()
     if code == _SIZE and length - 2 != 36 + 3 * int.from_bytes((yield from stream.need(36))[34:], "big"):
         raise broken()
+    if code in _FORMS and not _FORMS[code]((yield from stream.need(length - 2))[: length - 2]):
+        raise broken()
     yield from stream.keep(length - 2)
+
+
+def _is_capabilities(content: bytes) -> bool:
+    """Two bytes for each part of the standard that is used (A.5.2)."""
+    return len(content) == 4 + 2 * int.from_bytes(content[:4], "big").bit_count()
+
+
+def _is_coding(content: bytes, start: int = 0) -> bool:
+    """A style, and precincts where it says so: one byte for each resolution (A.6.1; of a component: A.6.2)."""
+    levels = content[5] if not start else content[start + 1]
+    before = 10 if not start else start + 6
+    return len(content) == before + (levels + 1 if content[start] & 1 else 0)
+
+
+def _is_quantization(content: bytes, start: int = 0) -> bool:
+    """A style, and a step for each subband: three for each level, and one (A.6.4; of a component: A.6.5). Without
+    quantization a step is an exponent of five bits."""
+    style, steps = content[start] & 0x1F, content[start + 1 :]
+    if style == 1:
+        return len(steps) == 2
+    wide = 2 if style == 2 else 1
+    return (
+        style in (0, 2) and len(steps) % (3 * wide) == wide and (wide == 2 or not any(step & 0b111 for step in steps))
+    )
+
+
+def _is_progression(content: bytes) -> bool:
+    """Resolutions, components, layers and an order (A.6.6); of more than 256 components two bytes name one."""
+    size = next((size for size in (7, 9) if len(content) % size == 0), len(content) + 1)
+    each = (content[at : at + size] for at in range(0, len(content), size))
+    return size <= len(content) and all(one[0] <= 33 and one[-1] <= 4 for one in each)
+
+
+_FORMS: Mapping[int, Callable[[bytes], bool]] = {
+    0x50: _is_capabilities,
+    0x52: _is_coding,
+    0x53: lambda content: any(len(content) > start + 5 and _is_coding(content, start) for start in (1, 2)),
+    0x5C: _is_quantization,
+    0x5D: lambda content: any(len(content) > start + 1 and _is_quantization(content, start) for start in (1, 2)),
+    0x5F: _is_progression,
+}
+
+
+def _is_box(kind: bytes, content: bytes) -> bool:
+    """Whether bit depths and definitions of channels are such (I.5.3.2, I.5.3.6)."""
+    if kind == b"bpcc":
+        return all(depth & 0x7F < _DEEPEST for depth in content)
+    if kind != b"cdef":
+        return True
+    words = struct.unpack(f">{len(content) // 2}H", content[: len(content) & ~1])
+    channels, types, associations = words[1::3], words[2::3], words[3::3]
+    return (
+        len(content) == 2 + 6 * words[0]
+        and all(channel < _CHANNELS for channel in channels)
+        and all(value in (0, 1, 2, _WHOLE) for value in types)
+        and all(value < _CHANNELS or value == _WHOLE for value in associations)
+    )
 
 
 def _boxes(stream: Stream, known: Known, needed: Needed) -> Wait:
@@ -165,7 +226,7 @@ def _boxes(stream: Stream, known: Known, needed: Needed) -> Wait:
         elif kind == _COLOUR and length >= _ENUMERATED_LENGTH:
             yield from stream.keep(head)
             yield from _colour(stream, length, grey)
-        elif kind in _BOXES and _BOXES[kind][0] <= length <= _BOXES[kind][1]:
+        elif kind in _BOXES and (yield from _is_known(stream, kind, length, head)):
             yield from stream.keep(head)
             if kind == b"ihdr":
                 grey = (yield from stream.need(10))[8:] == b"\0\1"
@@ -179,6 +240,12 @@ def _boxes(stream: Stream, known: Known, needed: Needed) -> Wait:
             yield from stream.put(b"free")
             yield from stream.keep(head - 8)
             yield from stream.blank(length)
+
+
+def _is_known(stream: Stream, kind: bytes, length: int, head: int) -> Generator[None, None, bool]:
+    if not _BOXES[kind][0] <= length <= _BOXES[kind][1]:
+        return False
+    return _is_box(kind, (yield from stream.need(head + length))[head : head + length])
 
 
 def _brands(stream: Stream, length: int) -> Wait:
