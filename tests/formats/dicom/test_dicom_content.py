@@ -174,3 +174,10 @@ def test_the_numbers_of_codes_are_checked(value: str, scheme: str, passes: bool)
 @pytest.mark.parametrize(("version", "told"), [("20.1.3", "20.1.3"), ("04.12.56", ""), ("2.46", "2.46"), ("1", "1")])
 def test_the_version_of_a_scheme_is_no_day(version: str, told: str) -> None:
     assert told_version(version) == told
+
+
+def test_a_day_that_many_patients_share_does_not_move_in_a_report(make: Maker) -> None:
+    node = _node("DATETIME", code("113723", "DCM", "Calibration DateTime"), DateTime="20230105080000")
+    assert _told(make, node, TOLD).DateTime == "19000101000000"
+    exact = ["clean_structured_content", "retain_longitudinal_full_dates"]
+    assert _told(make, node, exact).DateTime == "20230105080000"

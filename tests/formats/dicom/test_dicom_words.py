@@ -1,5 +1,6 @@
 """What is left of a text whose words are known, and of values that people write into other places than they are for."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,13 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 
+from collecte.formats.dicom._own import NOBODY, Own
 from collecte.formats.dicom._rewrite import told_version
 from collecte.formats.dicom._uids import is_public_uid, told_uid
 from collecte.formats.dicom._values import checker
-from collecte.formats.dicom._words import NOBODY, Own, cleaned
+from collecte.formats.dicom._words import cleaned, is_term
 from tests.formats.dicom.builders import Maker, context, element, slice_of, spliced
+from tests.judge.samples import fill
 
 
 @pytest.mark.parametrize(
@@ -313,3 +316,97 @@ def test_no_counter_is_the_number_of_the_patient(make: Maker, keyword: str) -> N
         safe = make(slice_of(**named, **{keyword: number.lstrip("0")})).dataset
         assert not safe.get(keyword)
     assert make(slice_of(PatientID="0000007", **{keyword: "7"})).dataset[keyword].value == 7
+
+
+WRITTEN = [
+    *("14.3.23", "14 3 23", "14/03", "14.03", "14,3,23", "14_3_23", "3-14-23", "14 (3) 23", "14#3#23", "14. 3.23"),
+    *("14 OCT", "OCT 14 23", "14MAR23", "14 des 2023", "14-III-2023", "R5.3.14", "2023-W11", "KW11-23", "140323"),
+]
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_no_day_of_a_study_stands_beside_one_that_was_moved(make: Maker, text: str) -> None:
+    month = {"OCT": "10", "des": "12"}.get(next((word for word in text.split() if word.isalpha()), ""), "03")
+    image = slice_of(StudyDate=f"2023{month}14", SeriesDescription=f"CT {text} T2")
+    told = make(image, context(options=["clean_descriptors", "retain_longitudinal_modified_dates"])).dataset
+    assert not any(map(str.isdigit, told.SeriesDescription.replace("T2", "").replace("R5", "")))
+    assert "T2" in told.SeriesDescription
+
+
+def test_versions_and_lists_that_are_no_day_of_the_study_stay(make: Maker) -> None:
+    image = slice_of(StudyDate="20230314", SeriesDescription="CT 3.2 2/1 T2", SoftwareVersions="5.4.1")
+    told = make(image, context(options=["clean_descriptors", "retain_longitudinal_modified_dates"])).dataset
+    assert (told.SeriesDescription, told.SoftwareVersions) == ("CT 3.2 2/1 T2", "5.4.1")
+
+
+def test_the_day_of_a_study_stays_beside_exact_dates_and_the_birth_date_never(make: Maker) -> None:
+    dates = {"StudyDate": "20230314", "PatientBirthDate": "19560304"}
+    image = slice_of(**dates, SeriesDescription="CT 14/03 4_3_56")
+    told = make(image, context(options=["clean_descriptors", "retain_longitudinal_full_dates"])).dataset
+    assert told.SeriesDescription.split() == ["CT", "14/03"]
+
+
+@pytest.mark.parametrize("code", ["14MAR23", "12 IV 56", "MAI 1956", "THORAX 95Y", "12APR56", "OCT1956"])
+def test_no_term_is_a_day_or_a_great_age(code: str) -> None:
+    assert not is_term(code)
+
+
+@pytest.mark.parametrize("text", ["92 y/o", "92 y.o.", "92 Y", "aged 92", "age 92", "92jr", "104 y/o", "92,5 ans"])
+def test_a_great_age_goes_however_it_is_written(text: str) -> None:
+    assert not any(map(str.isdigit, cleaned(f"CT {text}")))
+
+
+@pytest.mark.parametrize(
+    ("identifier", "text"),
+    [
+        ("00123456", "12-3456"),
+        ("H123456", "12-3456"),
+        ("CHU-123456", "12 3456"),
+        ("123456-7", "12-3456"),
+        ("123456", "P12-3456"),
+    ],
+)
+def test_the_digits_of_a_number_are_known_without_what_stands_around_them(
+    make: Maker, identifier: str, text: str
+) -> None:
+    image = slice_of(PatientID=identifier, SeriesDescription=f"CT {text} T2")
+    told = make(image, context(options=["clean_descriptors"])).dataset.SeriesDescription
+    assert "3456" not in told
+    assert told.endswith("T2")
+
+
+def test_numbers_in_the_items_of_their_sequences_are_known(make: Maker) -> None:
+    image = slice_of(SeriesDescription="CT 12/3456 65-4321 T2", SeriesNumber="123456")
+    image.OtherPatientIDsSequence = [fill(Dataset(), PatientID="123456", TypeOfPatientID="TEXT")]
+    image.RequestAttributesSequence = [fill(Dataset(), RequestedProcedureID="654321")]
+    told = make(image, context(options=["clean_descriptors"])).dataset
+    assert told.SeriesDescription.split() == ["CT", "T2"]
+    assert not told.SeriesNumber
+
+
+@pytest.mark.parametrize(
+    ("vr", "value"),
+    [
+        *(("IS", b"48159263"), ("DS", b"48159263.0"), ("DS", b"4.8159263e7"), ("UL", struct.pack("<L", 48159263))),
+        *(("FD", struct.pack("<d", 48159263)), ("FL", struct.pack("<f", 48159263)), ("IS", b"20230314")),
+        *(("IS", b"14032023"), ("DS", b"1\\20230314"), ("SL", struct.pack("<2l", 7, 20230314))),
+    ],
+)
+def test_no_number_is_the_patients_or_a_day(vr: str, value: bytes) -> None:
+    own = Own.of(["P48159263"], (), ["20230314"])
+    assert own.counts(value, vr)
+    assert not NOBODY.counts(value, vr)
+    assert not own.counts(bytes(8) if vr not in ("IS", "DS") else b"4815926", vr)
+
+
+def test_the_number_of_a_patient_is_no_private_number_either(tmp_path: Path, make: Maker) -> None:
+    pieces = [element(0x00190010, "LO", b"SIEMENS MR HEADER"), element(0x00191016, "DS", b"481592")]
+    for identifier, stays in (("481592", False), ("581592", True)):
+        source = spliced(tmp_path / identifier, pieces, PatientID=identifier)
+        safe = make(source, context(options=["retain_safe_private"])).dataset
+        assert (0x00191016 in safe) is stays
+
+
+def test_digits_of_other_scripts_are_digits(make: Maker) -> None:
+    image = slice_of(SpecificCharacterSet="ISO_IR 192", PatientBirthDate="19560403", SeriesDescription="CT ٣/٤/١٩٥٦")
+    assert make(image, context(options=["clean_descriptors"])).dataset.SeriesDescription == "CT"

@@ -7,7 +7,7 @@ from functools import cache
 
 from collecte.formats.dicom._codes import CODE_SCHEME, CODE_VALUES
 from collecte.formats.dicom._elements import Element, Item, text_of
-from collecte.formats.dicom._rules import MEASURED_VALUE, TOP, UNTOLD, Action, Rules
+from collecte.formats.dicom._rules import MEASURED_VALUE, SHARED_DATES, TOP, UNTOLD, Action, Rules
 from collecte.formats.dicom._tables import rows
 from collecte.formats.dicom._values import is_capped
 
@@ -30,6 +30,8 @@ def place_of(data: bytes, item: Item, sequence: int, rules: Rules) -> int:
     if attribute is None:
         return sequence
     action = rules.decide(TOP, attribute).action
+    if attribute in SHARED_DATES:  # their attributes are removed or kept, and never moved
+        return sequence if rules.of_dates() is Action.KEEP else UNTOLD
     told = action in (Action.KEEP, Action.CLEAN) or (action is Action.AGE and not _is_old(data, item))
     return sequence if told else UNTOLD
 

@@ -7,6 +7,7 @@ it have the same, and two files never do. Files are put into one series or study
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,7 +16,7 @@ from collecte.errors import Bug
 from collecte.formats import Context
 from collecte.formats.dicom._elements import Encoding, write_element
 from collecte.formats.dicom._part10 import Dicom
-from collecte.formats.dicom._text import charsets, readings
+from collecte.formats.dicom._text import charsets, reading, readings
 from collecte.formats.dicom._uids import PUBLIC_ROOTS
 from collecte.pseudonym import Pseudonymiser
 from collecte.records import PatientRef
@@ -33,6 +34,21 @@ _KEYWORDS = {
 }
 _UID = re.compile(rb"[0-9.]{1,64}")
 _ROOTS = tuple(root.encode("ascii") for root in PUBLIC_ROOTS)
+#: AccessionNumber, OtherPatientIDs, InsurancePlanIdentification, MedicalRecordLocator, ClinicalTrialSubjectID,
+#: DeviceSerialNumber, StudyID, AdmissionID, ServiceEpisodeID, ScheduledProcedureStepID, PerformedProcedureStepID,
+#: RequestedProcedureID, PlacerOrderNumberImagingServiceRequest and FillerOrder…: no text of the file may hold them.
+_NUMBERS = (
+    *(0x00080050, 0x00101000, 0x00101050, 0x00101090, 0x00120040, 0x00181000, 0x00200010),
+    *(0x00380010, 0x00380060, 0x00400009, 0x00400253, 0x00401001, 0x00402016, 0x00402017),
+)
+#: OtherPatientIDsSequence and RequestAttributesSequence, in whose items there are others.
+_NUMBERED = (0x00101002, 0x00400275)
+#: InstanceCreationDate, StudyDate, SeriesDate, AcquisitionDate, ContentDate, AcquisitionDateTime and
+#: PerformedProcedureStepStartDate: no text may tell them where they move.
+_DAYS = (0x00080012, 0x00080020, 0x00080021, 0x00080022, 0x00080023, 0x0008002A, 0x00400244)
+_BIRTH, _DAY = 0x00100030, re.compile(rb"(?:18|19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+#: Digits of a whole number of VR IS, at most, and more than those of a text.
+_MOST_DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -155,3 +171,34 @@ def _given(dicom: Dicom, known: dict[int, str], pseudonyms: Pseudonymiser) -> li
     if not dicom.raw(SOP_CLASS_UID).strip(b"\0 ") and (sop_class := dicom.word(SOP_CLASS_UID)):
         found.append((SOP_CLASS_UID, sop_class))
     return found
+
+
+def numbers_of(dicom: Dicom) -> frozenset[bytes]:
+    """The numbers of the patient's papers and studies, also those in the items where they have their place; but for
+    those that are so long that none of their digits could stay."""
+    return frozenset(one for raw in _numbers(dicom) for one in raw.split(b"\\") if one and _may_stand(one))
+
+
+def _numbers(dicom: Dicom) -> Iterator[bytes]:
+    elements = dicom.header.elements
+    for tag in _NUMBERS:
+        if tag in elements:
+            yield dicom.raw(tag)
+    for sequence in _NUMBERED:
+        if sequence in elements:
+            for item in dicom.items_of(elements[sequence]):
+                yield from (dicom.value(e) for e in item.elements if e.tag in _NUMBERS or e.tag == PATIENT_ID)
+
+
+def days_of(dicom: Dicom, rules: DicomRules) -> frozenset[str]:
+    """The day of birth, and those of the study unless exact dates are told (YYYYMMDD)."""
+    told = "retain_longitudinal_full_dates" in rules.options
+    raw = (dicom.raw(tag)[:8] for tag in ((_BIRTH,) if told else (_BIRTH, *_DAYS)))
+    return frozenset(day.decode("ascii") for day in raw if _DAY.fullmatch(day))
+
+
+@lru_cache(maxsize=64)
+def _may_stand(raw: bytes) -> bool:
+    """Whether a number could stay in a text, its digits apart, or pass for a counter: longer ones make no plan of their
+    own."""
+    return 0 < sum(map(str.isdigit, reading(raw, ()))) <= _MOST_DIGITS

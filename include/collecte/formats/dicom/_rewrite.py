@@ -36,6 +36,7 @@ from collecte.formats.dicom._elements import (
     write_item,
 )
 from collecte.formats.dicom._lengths import TAGS, longest
+from collecte.formats.dicom._own import NOBODY, Own
 from collecte.formats.dicom._private import ANEW, PrivateRule, creators, private_vr, rule_of, written_anew
 from collecte.formats.dicom._rules import CODING_SCHEMES, CONTENT_SEQUENCE, TEXT_VRS, Action, Decision, Rules
 from collecte.formats.dicom._tables import by_tag
@@ -43,7 +44,7 @@ from collecte.formats.dicom._text import reading
 from collecte.formats.dicom._uids import is_public_uid
 from collecte.formats.dicom._values import BINARY_SIZES, BULK_VRS, LONGEST_TEXT, capped_age, checker, shifted
 from collecte.formats.dicom._wall import Refusal
-from collecte.formats.dicom._words import Own, cleaned, is_term, without_rows
+from collecte.formats.dicom._words import cleaned, is_term, without_rows
 from collecte.pseudonym import Pseudonymiser
 
 #: The version of a coding scheme that is told; not one that is a date, which could be a patient's.
@@ -51,8 +52,6 @@ _VERSION = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,2}(?:\.[0-9])?)?")
 #: Bytes of an element that is remembered, and elements of a place.
 MEMORY_BYTES, _MEMORY_ELEMENTS = 4096, 8192
 _LONG_HEAD = 12
-#: Digits, leading zeros apart, from which on a number that is the patient's is no counter or measure by chance.
-_NO_COUNTER, _SPELLED_NUMBERS = 5, ("IS", "DS")
 #: VRs whose values may be as long as they like: those of numbers, in binary or spelled, and sequences.
 _LONG_VRS = frozenset((*BINARY_SIZES, *BULK_VRS, "DS", "IS", "SQ"))
 
@@ -90,9 +89,9 @@ class Layout:
 @dataclass
 class Plan:
     """All that holds for the files of one subject and SOP class. ``named`` holds the values that mean this subject,
-    ``numbers`` others that number them or their study; ``counted``: those of both that no counter or measure has;
-    ``declared`` the character sets that the files name; ``encoding`` is the output's; ``signed``: whether the pixels
-    are. IDENTIFYING.
+    ``numbers`` others that number them or their study, ``days`` (YYYYMMDD) those of birth and study, as far as they are
+    not told; ``declared`` the character sets that the files name; ``encoding`` is the output's; ``signed``: whether the
+    pixels are. IDENTIFYING.
     """
 
     rules: Rules
@@ -100,12 +99,12 @@ class Plan:
     subject: str
     named: frozenset[bytes] = field(repr=False)
     numbers: frozenset[bytes] = field(repr=False)
+    days: frozenset[str] = field(repr=False)
     declared: tuple[str, ...]
     encoding: Encoding
     signed: bool
     shift: timedelta = field(init=False, repr=False)
     own: Own = field(init=False, repr=False)
-    counted: frozenset[bytes] = field(init=False, repr=False)
     layout: Layout | None = field(default=None, init=False, repr=False)
     _memory: dict[tuple[int, bool, bool, bool], dict[bytes, Done]] = field(default_factory=dict, repr=False)
 
@@ -114,8 +113,7 @@ class Plan:
         named, numbers = (
             [reading(raw, self.declared, is_name=True) for raw in texts] for texts in (self.named, self.numbers)
         )
-        self.own = Own.of(named, numbers)
-        self.counted = frozenset(raw for raw in map(_bare, self.named | self.numbers) if len(raw) >= _NO_COUNTER)
+        self.own = Own.of(named, numbers, self.days)
 
     def memory(self, place: int, encoding: Encoding, *, within: bool) -> dict[bytes, Done]:
         """What became of the elements of a place, by their bytes in this encoding."""
@@ -224,8 +222,8 @@ def _kept(passage: Passage, element: Element, decision: Decision, encoding: Enco
     plan, out, raw = passage.plan, passage.plan.encoding, passage.value(element)
     if element.items is not None or element.fragments or (decision.check and not decision.check(raw)):
         return _fallback(plan, element.tag, decision, decision.otherwise)
-    if decision.vr in _SPELLED_NUMBERS and any(_bare(value) in plan.counted for value in raw.split(b"\\")):
-        return _fallback(plan, element.tag, decision, decision.otherwise)  # the patient's own number
+    if plan.own.counts(raw, decision.vr):
+        return _fallback(plan, element.tag, decision, decision.otherwise)
     fits = element.vr in decision.vrs
     if not fits and not _may_be_meant(element.vr, decision.vr, out):
         return _fallback(plan, element.tag, decision, decision.otherwise)
@@ -235,12 +233,6 @@ def _kept(passage: Passage, element: Element, decision: Decision, encoding: Enco
     elif fits and encoding is out and not len(raw) & 1 and not _has_more(passage, element):
         return Done(passage.data[element.start : element.end], _TALLIES[Action.KEEP])
     return Done(write_element(element.tag, vr, raw, out), _TALLIES[Action.KEEP])
-
-
-def _bare(raw: bytes) -> bytes:
-    """A whole number without spaces and leading zeros; empty where it is none."""
-    number = raw.strip(b"\0 ").lstrip(b"0")
-    return number if number.isdigit() else b""
 
 
 def _meant(plan: Plan, decision: Decision) -> str:
@@ -408,13 +400,13 @@ def rewritten_item(passage: Passage, item: Item, place: int) -> bytes | None:
     entry = clean_code(value, scheme, meant)
     if entry is None:
         return None
-    version = told_version(text_of(passage.data, found.get(CODE_SCHEME_VERSION)))
+    version = told_version(text_of(passage.data, found.get(CODE_SCHEME_VERSION)), passage.plan.own)
     return coded_item(*entry, passage.plan.encoding, tag=coded, version=version, others=written)
 
 
-def told_version(version: str) -> str:
-    """The version of a coding scheme as it may be told: a number."""
-    return version if _VERSION.fullmatch(version) else ""
+def told_version(version: str, own: Own = NOBODY) -> str:
+    """The version of a coding scheme as it may be told: a number, and no day of the patient's."""
+    return version if _VERSION.fullmatch(version) and not own.holds(version) else ""
 
 
 def write_private(passage: Passage, elements: list[Element], encoding: Encoding) -> dict[int, bytes]:
@@ -479,6 +471,8 @@ def _private_date(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes |
 
 
 def _private_value(plan: Plan, raw: bytes, vr: str, rule: PrivateRule) -> bytes | None:
+    if rule.rule != "challenge" and plan.own.counts(raw, vr):
+        return None
     if rule.how in ANEW:
         return written_anew(rule.how, raw)
     match rule.how:

@@ -69,7 +69,7 @@ _DESCRIBES = re.compile("(Description|Label)$|^(AcquisitionProtocol|Stage|View|B
 #: how far those of the patient were. Versions of context groups and templates; approval of an ethics committee;
 #: calibration, manufacture and installation of a device; expiration of a product, issue of an implant's template;
 #: strength of a radioactive source.
-_SHARED_DATES = frozenset(
+SHARED_DATES = frozenset(
     (
         *(0x00080106, 0x00080107, 0x0040DB06, 0x0040DB07, 0x00120086, 0x00120087),
         *(0x0014407E, 0x00181200, 0x00181202, 0x00181203, 0x00181204, 0x00181205, 0x0018700C),
@@ -262,7 +262,7 @@ class Rules:
 
     def _tells_the_shift(self, tag: int | None) -> bool:
         """Whether an attribute, moved as the patient's dates are, would tell how far."""
-        return tag in _SHARED_DATES and self.of_dates() is not Action.KEEP
+        return tag in SHARED_DATES and self.of_dates() is not Action.KEEP
 
     def of_dates(self) -> Action | None:
         """What becomes of a date by the options: kept, shifted, or neither (None)."""

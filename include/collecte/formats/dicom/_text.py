@@ -1,5 +1,6 @@
 """Text of an element as a person reads it, in each way that its bytes can be meant (PS3.5, 6.1; PS3.3, C.12.1.1.2)."""
 
+import unicodedata
 from contextlib import suppress
 
 from pydicom.charset import convert_encodings, decode_bytes, python_encoding
@@ -61,3 +62,18 @@ def _decoded(raw: bytes, declared: tuple[str, ...], delimiters: set[int]) -> set
 def values(text: str) -> list[str]:
     """The values of a multi-valued text."""
     return [part.strip() for part in text.split(_BACKSLASH) if part.strip()]
+
+
+def folded(word: str) -> str:
+    """Lower case, without accents."""
+    if word.isascii():
+        return word.lower()
+    plain = unicodedata.normalize("NFKD", word.casefold().replace("œ", "oe").replace("æ", "ae"))
+    return "".join(c for c in plain if not unicodedata.combining(c))
+
+
+def ascii_digits(text: str) -> str:
+    """The text with the digits of every script as 0 to 9; no longer, no shorter."""
+    if text.isascii():
+        return text
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)

@@ -17,7 +17,9 @@ from collecte.formats.dicom._identity import (
     SOP_CLASS_UID,
     SPECIFIC_CHARACTER_SET,
     Identity,
+    days_of,
     identity,
+    numbers_of,
     rules_of,
 )
 from collecte.formats.dicom._judge import look_of, refusals
@@ -28,20 +30,12 @@ from collecte.formats.dicom._rules import rules_for
 from collecte.formats.dicom._source import Sink
 from collecte.formats.dicom._stamps import file_meta, stamps
 from collecte.formats.dicom._tables import SopClass, sop_classes
-from collecte.formats.dicom._text import charsets, reading
+from collecte.formats.dicom._text import charsets
 from collecte.formats.dicom._wall import Refusal
 from collecte.pseudonym import Pseudonymiser
 from collecte.records import Safe
 
 _PIXEL_REPRESENTATION = 0x00280103
-#: AccessionNumber, OtherPatientIDs, MedicalRecordLocator, DeviceSerialNumber, StudyID, AdmissionID,
-#: RequestedProcedureID, PlacerOrderNumberImagingServiceRequest and FillerOrder…: no text of the file may hold them.
-_NUMBERS = (
-    *(0x00080050, 0x00101000, 0x00101090, 0x00181000, 0x00200010),
-    *(0x00380010, 0x00401001, 0x00402016, 0x00402017),
-)
-#: Digits of a whole number of VR IS, at most, and more than those of a text.
-_MOST_DIGITS = 8
 
 
 def make_safe(source: Path, target: Path, name: str, context: Context) -> Safe:
@@ -124,19 +118,13 @@ def plan_of(dicom: Dicom, who: Identity, context: Context) -> tuple[Plan, dict[i
         context.pseudonyms,
         who.subject,
         frozenset(dicom.raw(tag).strip(b"\0 ") for tag in (PATIENT_ID, PATIENT_NAME)),
-        frozenset(raw for tag in _NUMBERS for raw in dicom.raw(tag).split(b"\\") if raw and _may_stand(raw)),
+        numbers_of(dicom),
+        days_of(dicom, rules_of(context)),
         charsets(dicom.raw(SPECIFIC_CHARACTER_SET)),
         dicom.output_encoding,
         dicom.number(_PIXEL_REPRESENTATION) == 1,
     )
     return plan, (stamped | who.stamps(dicom.output_encoding) if who.uids else stamped)
-
-
-@lru_cache(maxsize=64)
-def _may_stand(raw: bytes) -> bool:
-    """Whether a number could stay in a text, its digits apart, or pass for a counter: longer ones make no plan of their
-    own."""
-    return 0 < sum(map(str.isdigit, reading(raw, ()))) <= _MOST_DIGITS
 
 
 @lru_cache(maxsize=8)  # the files of a series come one after the other
@@ -148,10 +136,11 @@ def _plan(
     subject: str,
     named: frozenset[bytes],
     numbers: frozenset[bytes],
+    days: frozenset[str],
     declared: tuple[str, ...],
     encoding: Encoding,
     signed: bool,
 ) -> tuple[Plan, dict[int, bytes]]:
     made = rules_for(rules.options, rules.attributes, sop_class, withheld)
-    plan = Plan(made, pseudonyms, subject, named, numbers, declared, encoding, signed)
+    plan = Plan(made, pseudonyms, subject, named, numbers, days, declared, encoding, signed)
     return plan, stamps(subject, rules.options, sop_class.family, encoding, utf8=bool(declared))
