@@ -166,6 +166,20 @@ def test_of_two_versions_of_one_object_the_later_is_taken_and_named(folder: Path
     assert _files(tmp_path / "out") == {found["1"].output}
 
 
+def test_what_becomes_of_a_copy_of_an_earlier_run_is_said(folder: Path, tmp_path: Path) -> None:
+    _note(folder / "1", 1)
+    _note(folder / "2", 2)
+    first = _run(folder, tmp_path / "out")
+    _note(folder / "1", 1, SeriesNumber="7")
+    (folder / "2").write_bytes((folder / "2").read_bytes()[:-9])
+    second = _run(folder, tmp_path / "out")
+    codes = {path: [finding.code for finding in outcome.findings] for path, outcome in second.items()}
+    assert "FILE-COPY-REPLACED" in codes["1"]
+    assert second["1"].output == first["1"].output
+    assert codes["2"][-1] == "FILE-COPY-TAKEN-OUT" or second["2"].output is None
+    assert "FILE-COPY-REPLACED" not in {f.code for f in _run(folder, tmp_path / "out")["1"].findings}
+
+
 def test_one_object_of_two_patients_is_nobodys(folder: Path, tmp_path: Path) -> None:
     _note(folder / "1", 1, PatientID="0000071")
     _note(folder / "2", 1, PatientID="0000072")

@@ -1,6 +1,7 @@
 """``collecte deidentify`` and ``collecte scan``: folders, without catalogue, network or Airflow."""
 
 import os
+import tempfile
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -67,12 +68,12 @@ def deidentify(
         outcomes = step(source, target, of, at, Keys.load(key_file), jobs=jobs, advance=advance)
     seconds = time.monotonic() - began
     result = totals_of(outcomes, of)
-    if report:
-        _write(report, report_text(result, outcomes))
     if as_json:
         print_json(result["totals"])
     else:
         print_decisions(result, outcomes, _bytes(source, outcomes), seconds)
+    if report:
+        _write(report, report_text(result, outcomes))
     if not outcomes:
         typer.echo("SRC holds no file.", err=True)
     if others := of_other_runs(target, (outcome.output for outcome in outcomes if outcome.output)):
@@ -104,6 +105,7 @@ def scan(
     Example:
       collecte scan export safe --challenge include/challenges/demo.yaml --centre arvel --key-file keys.json
     """
+    from collecte.errors import NeedsPerson
     from collecte.keys import Keys
     from collecte.steps import finding_as_dict
     from collecte.steps import scan as step
@@ -111,6 +113,8 @@ def scan(
     of, at = centre_of(challenge, centre)
     with interruptible("Nothing was changed."), progress() as advance:
         found = step(source, target, of, at, Keys.load(key_file), jobs=jobs, advance=advance)
+    if not found:
+        raise NeedsPerson("DST holds no file, so nothing was looked at.", "name the folder of the safe copies.")
     hits = {path: findings for path, findings in found.items() if findings}
     if as_json:
         print_json(
@@ -190,16 +194,15 @@ def _write(path: Path, pieces: "Iterable[str]") -> None:
             _fill(path, pieces)
             return
         file = path.resolve()
-        part = file.with_name(f"{file.name}.part")
-        part.unlink(missing_ok=True)
-        part.touch(mode=0o600)
+        handle, part = tempfile.mkstemp(prefix=f"{file.name}.", suffix=".part", dir=file.parent)  # its owner's alone
+        os.close(handle)
         try:
-            _fill(part, pieces)
-            part.replace(file)
+            _fill(Path(part), pieces)
+            Path(part).replace(file)
         finally:
-            part.unlink(missing_ok=True)
-    except OSError:
-        raise _no_report(path) from None
+            Path(part).unlink(missing_ok=True)
+    except OSError as error:
+        raise _no_report(path, error) from None
 
 
 def _fill(path: Path, pieces: "Iterable[str]") -> None:
@@ -207,7 +210,8 @@ def _fill(path: Path, pieces: "Iterable[str]") -> None:
         file.writelines(pieces)
 
 
-def _no_report(path: Path) -> "NeedsPerson":
+def _no_report(path: Path, error: OSError | None = None) -> "NeedsPerson":
     from collecte.errors import NeedsPerson
 
-    return NeedsPerson(f"The report {path} cannot be written.", "choose a file in a folder that you may write.")
+    why = f" ({os.strerror(error.errno)})" if error and error.errno else ""
+    return NeedsPerson(f"The report {path} cannot be written{why}.", "choose a file in a folder that you may write.")

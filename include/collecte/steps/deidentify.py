@@ -67,12 +67,17 @@ def _deidentify(source: Path, target: Path, scratch: Path, context: Context, sha
     outcomes |= first_outcomes(here.files, looked)
     outcomes |= _duplicates(outcomes)
     going = [path for path in here.files if outcomes[path].state is State.WAITING]
-    made = _made_safe(source, scratch, context, sharing, going, looked)
-    outcomes |= {path: _judged(outcomes[path], safe) for path, safe in zip(going, made, strict=True)}
-    outcomes |= _superseded(outcomes, looked, source)
-    if context.challenge.refused_file == "holds_object":
-        outcomes |= _held_back(outcomes, looked)
-    _put_in_place(scratch, target, [outcomes[path] for path in going], looked.values())
+    work = _work(going, looked)
+    safely = _Safely(source, scratch, context)
+    others = [item for item in work if item.looked.examined.kind != "table"]
+    _settle(outcomes, _made_safe(safely, sharing, others), looked, context, source)
+    # Tables name other files, whose names shall not travel: they are this process's own, and the last.
+    tables = [item for item in work if item.looked.examined.kind == "table"]
+    there = {path for path in going if outcomes[path].state is not State.QUARANTINED}
+    knowing = replace(safely, context=replace(context, reference=References(_names(looked, there))))
+    made = _numbered(tables, sharing.alone().run("tables", knowing, tables)) if tables else {}
+    _settle(outcomes, {item.path: made[item.number] for item in tables}, looked, context, source)
+    outcomes |= _put_in_place(scratch, target, [outcomes[path] for path in going], looked, outcomes)
     return [outcomes[path] for path in sorted(outcomes)]
 
 
@@ -86,27 +91,30 @@ class _Work:
     sampled: bool
 
 
-def _made_safe(
-    source: Path, scratch: Path, context: Context, sharing: Workers, going: Sequence[str], looked: Mapping[str, Looked]
-) -> list[Safe]:
-    """The safe copies of the files that wait, in their order. Where one shows text, the rest of its series that was not
-    looked at is made again. Tables are this process's own: they name other files, whose names shall not travel.
-    """
-    objects = [looked[path].object for path in going]
-    firsts = first_of_each(objects)
-    work = [_Work(n, path, looked[path], first) for n, (path, first) in enumerate(zip(going, firsts, strict=True))]
-    safely = _Safely(source, scratch, context)
-    tables = [item for item in work if item.looked.examined.kind == "table"]
-    others = [item for item in work if item.looked.examined.kind != "table"]
-    made = _numbered(others, sharing.run("make safe", safely, others))
-    if tables:
-        there = {item.path for item in others if not refused(made[item.number].findings)}
-        reference = References(_names(looked, there | {item.path for item in tables}))
-        knowing = replace(safely, context=replace(context, reference=reference))
-        made |= _numbered(tables, sharing.alone().run("tables", knowing, tables))
-    again = [replace(work[n], sampled=True) for n in look_again(objects, [made[item.number] for item in work])]
+def _work(going: Sequence[str], looked: Mapping[str, Looked]) -> list[_Work]:
+    """The files that wait, in their order."""
+    firsts = first_of_each([looked[path].object for path in going])
+    return [_Work(n, path, looked[path], first) for n, (path, first) in enumerate(zip(going, firsts, strict=True))]
+
+
+def _made_safe(safely: "_Safely", sharing: Workers, work: Sequence[_Work]) -> dict[str, Safe]:
+    """The safe copies of files that name no others, by their paths. Where one shows text, the rest of its series that
+    was not looked at is made again."""
+    made = _numbered(work, sharing.run("make safe", safely, work))
+    places = look_again([item.looked.object for item in work], [made[item.number] for item in work])
+    again = [replace(work[place], sampled=True) for place in places]
     made |= _numbered(again, sharing.run("look again", safely, again))
-    return [made[item.number] for item in work]
+    return {item.path: made[item.number] for item in work}
+
+
+def _settle(
+    outcomes: dict[str, Outcome], made: Mapping[str, Safe], looked: Mapping[str, Looked], context: Context, source: Path
+) -> None:
+    """Record what became of files that were made safe, and of those that give way to them or are held back."""
+    outcomes |= {path: _judged(outcomes[path], safe) for path, safe in made.items()}
+    outcomes |= _superseded({path: outcomes[path] for path in made}, looked, source)
+    if context.challenge.refused_file == "holds_object":
+        outcomes |= _held_back(outcomes, looked)
 
 
 def _names(looked: Mapping[str, Looked], there: Set[str]) -> Iterable[tuple[str, str]]:
@@ -217,14 +225,32 @@ def _refuse(outcome: Outcome, state: State, finding: Finding) -> Outcome:
     return replace(outcome, state=state, findings=(*outcome.findings, finding), output=None, sha256_out=None)
 
 
-def _put_in_place(scratch: Path, target: Path, made: Sequence[Outcome], looked: Iterable[Looked]) -> None:
+def _put_in_place(
+    scratch: Path,
+    target: Path,
+    made: Sequence[Outcome],
+    looked: Mapping[str, Looked],
+    outcomes: Mapping[str, Outcome],
+) -> dict[str, Outcome]:
     """Give the accepted copies their names; ``made``: by the numbers of the copies. What an earlier run let through
-    and this one refuses goes."""
+    and this one refuses goes. The outcomes of files whose copies of an earlier run went or were other bytes."""
     target.mkdir(parents=True, exist_ok=True)
     accepted = {outcome.output for outcome in made if outcome.output}
-    for name in {look.examined.harvest.name for look in looked} - accepted - {""}:
-        (target / name).unlink(missing_ok=True)
+    changed: dict[str, Outcome] = {}
+    for path, look in looked.items():
+        name = look.examined.harvest.name
+        if name and name not in accepted and (target / name).exists():
+            (target / name).unlink()
+            changed[path] = _with(outcomes[path], Finding("FILE-COPY-TAKEN-OUT", name))
     os.sync()  # before the first name: no name of the output ever leads to half a file
     for number, outcome in enumerate(made):
         if outcome.output and outcome.sha256_out:
-            place(scratch / str(number), target / outcome.output, outcome.sha256_out)
+            there = target / outcome.output
+            if there.exists() and sha256_of(there) != outcome.sha256_out:
+                changed[outcome.source] = _with(outcome, Finding("FILE-COPY-REPLACED"))
+            place(scratch / str(number), there, outcome.sha256_out)
+    return changed
+
+
+def _with(outcome: Outcome, finding: Finding) -> Outcome:
+    return replace(outcome, findings=(*outcome.findings, finding))

@@ -31,7 +31,7 @@ def scan(
     A birth date counts in the files of its own subject: those below the subject's folder, and lines with its pseudonym.
 
     Raises:
-        NeedsPerson: a folder lies in the other, ``source`` is no folder, or a file may not be read.
+        NeedsPerson: a folder lies in the other, ``source`` is no folder or empty, or a file may not be read.
     """
     from collecte.residual import compile_scanner
 
@@ -42,6 +42,8 @@ def scan(
         with closing(sharing.run("harvest", Look(source, context_of(challenge, centre, keys)), here.files)) as looks:
             compile_scanner(identifiers(zip(here.files, looks, strict=True), looked), scratch / "words")
         _require_all_read(here, looked)
+        if not looked:
+            raise NeedsPerson("SRC holds no file, so nothing is known to look for.", "name the folder as received.")
         subjects = {subject for look in looked.values() for subject in look.examined.harvest.subjects}
         (scratch / "subjects").write_text("\n".join(subjects))
         found = list(sharing.run("scan", _Scan(target, scratch), paths))

@@ -184,3 +184,10 @@ def test_a_direct_identifier_in_a_coded_file_is_an_incident_that_names_the_attri
 
 def test_the_same_file_received_as_identifying_is_no_incident(make: Maker) -> None:
     assert make(slice_of()).codes == set()
+
+
+def test_what_a_rule_of_the_challenge_keeps_is_not_looked_for(make: Maker) -> None:
+    image = slice_of(InstitutionName="CLINIQUE DES ORMEAUX BLEUS")
+    kept = [{"attribute": "InstitutionName", "action": "keep"}]
+    known, told = (make(image, context(attributes=rules)).harvest.identifiers for rules in ([], kept))
+    assert {one.value for one in known} - {one.value for one in told} == {"CLINIQUE DES ORMEAUX BLEUS"}

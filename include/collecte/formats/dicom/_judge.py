@@ -48,7 +48,8 @@ def losses(dicom: Dicom, rules: DicomRules) -> Iterator[Finding]:
     a presentation state."""
     ruled = {rule.tag for rule in rules.attributes}
     for tag, option in _CONTENTS.items():
-        if tag in dicom.header.elements and option not in rules.options and tag not in ruled:
+        element = dicom.header.elements.get(tag)
+        if element and element.end > element.value and option not in rules.options and tag not in ruled:
             yield Finding("DICOM-CONTENT-REMOVED", keyword_for_tag(tag), values={"option": option})
 
 

@@ -67,7 +67,9 @@ def _harvested(dicom: Dicom, context: Context) -> Harvest:
     machine = frozenset(
         _people.folded(text) for tag in (_MANUFACTURER, _MODEL) for text in readings(dicom.raw(tag), ()) if text
     )
-    found = (one for m in met if m.row["unless"] not in kept for one in _identifiers(m, who, machine))
+    ruled = {rule.tag for rule in rules.attributes if rule.action == "keep"}
+    known = (m for m in met if m.row["unless"] not in kept and m.element.tag not in ruled)
+    found = (one for m in known for one in _identifiers(m, who, machine))
     return Harvest(
         name=who.name,
         subjects=(who.subject,) if who.subject else (),
