@@ -350,3 +350,10 @@ def test_pixels_of_fat_are_no_name_in_half_width_katakana(tmp_path: Path) -> Non
     dataset.PatientComments = name
     dataset.SpecificCharacterSet = "ISO_IR 192"
     assert scanner.scan(write(tmp_path / "y.dcm", dataset), [SUBJECT])
+
+
+@pytest.mark.parametrize(("number", "found"), [("123456", False), ("98765432", False), ("48159263", True)])
+def test_a_slope_of_grey_is_no_number(tmp_path: Path, number: str, found: bool) -> None:
+    pixels = b"\0\0" + number.zfill(8).encode() + b"\0\0"
+    path = raw_file(tmp_path / "f.dcm", element(0x7FE00010, "OW", pixels))
+    assert bool(compile_scanner([Identifier(IdentifierKind.ID, number)]).scan(path, ())) is found

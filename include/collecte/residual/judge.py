@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from collecte.records import IdentifierKind
 from collecte.residual.folding import plain
@@ -85,7 +86,7 @@ def _whole_phrase(phrases: tuple[tuple[bytes, ...], ...]) -> re.Pattern[bytes]:
 
 def _number(token: Token, context: Context) -> bool:
     """Digits alone: whole numbers, no piece of a decimal or a UID, and of some length where numbers are at home."""
-    if not _whole(context):
+    if not _whole(context) or (context.region is Region.PIXEL and _is_ramp(token.text)):
         return False
     length = len(token.text)
     if context.vr == "SH" and length <= 6 and _CODE.fullmatch(context.value.strip().lower()):
@@ -99,6 +100,11 @@ def _number(token: Token, context: Context) -> bool:
     if length >= 5:
         return not (token.kind is IdentifierKind.PATH and _DATE.fullmatch(token.text) and _cell(context))
     return _short_number(token, context)
+
+
+def _is_ramp(text: bytes) -> bool:
+    """Whether no byte is far from the next, as pixels beside each other are: 00123456."""
+    return all(abs(a - b) <= 1 for a, b in pairwise(text))
 
 
 def _short_number(token: Token, context: Context) -> bool:
