@@ -410,3 +410,10 @@ def test_the_number_of_a_patient_is_no_private_number_either(tmp_path: Path, mak
 def test_digits_of_other_scripts_are_digits(make: Maker) -> None:
     image = slice_of(SpecificCharacterSet="ISO_IR 192", PatientBirthDate="19560403", SeriesDescription="CT ٣/٤/١٩٥٦")
     assert make(image, context(options=["clean_descriptors"])).dataset.SeriesDescription == "CT"
+
+
+def test_a_round_number_is_a_measure_whosever_it_is(make: Maker) -> None:
+    image = slice_of(StudyID="10000", AccessionNumber="48159", ReconstructionDiameter="10000", SliceLocation="48159")
+    safe = make(image).dataset
+    assert safe.ReconstructionDiameter == 10000
+    assert not safe.get("SliceLocation")

@@ -23,7 +23,7 @@ _SHORT_NUMBER, _SHORT_DIGITS = 3, 2
 #: Signs of a longer one that are looked for: one that nobody could type is no longer searched at every place.
 _LONG_NUMBER = 64
 #: Digits, leading zeros apart, from which on a number is no counter or measure by chance: also those within others.
-_NO_COUNTER = 5
+_NO_COUNTER, _ROUND = 5, 1000
 _RUN = re.compile(r"0*+(\d{5,64}+)")
 #: VRs of numbers that are spelled, and of those that are binary and wide enough for one of five digits and more.
 _SPELLED, _WIDE = ("IS", "DS"), ("UL", "SL", "UV", "SV", "FL", "FD")
@@ -106,9 +106,10 @@ class Own:
 
     @cached_property
     def _counted(self) -> frozenset[int]:
-        """The numbers, and the days as numbers: 20230314, 14032023, 3142023."""
+        """The numbers but for round ones, which are measures (10000), and the days: 20230314, 14032023, 3142023."""
         turned = ((day, day[6:] + day[4:6] + day[:4], day[4:] + day[:4]) for day in self.days)
-        return frozenset(map(int, (*self.runs, *(writing for three in turned for writing in three))))
+        numbers = (number for number in map(int, self.runs) if number % _ROUND)
+        return frozenset((*numbers, *(int(writing) for three in turned for writing in three)))
 
     @cached_property
     def _packed(self) -> frozenset[bytes]:
