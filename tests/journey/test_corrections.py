@@ -147,6 +147,24 @@ def test_one_object_of_two_patients_goes_nowhere_until_somebody_says_whose_it_is
     assert_sound(site)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_one_object_of_two_patients_in_two_deliveries_stays_with_the_one_accepted_first(
+    world: World, reverse: bool
+) -> None:
+    one = image(MARCHEMALLE, 1)
+    lay(drop(world) / "lot 1", {"IM1": one})
+    lay(drop(world) / "lot 2", {"IM1": _as(one, ESTRUGAMOU)})
+    site = world.site("arvel")
+    first, last = sorted(_up_to_accept(site), reverse=reverse)
+    lots = {"d0001": "lot 1/IM1", "d0002": "lot 2/IM1"}
+    steps.accept(site, first)
+    assert ends(site) == {lots[first]: "accepted", lots[last]: "waiting"}
+    steps.accept(site, last)
+    assert ends(site) == {lots[first]: "accepted", lots[last]: "quarantined: FILE-OF-TWO-SUBJECTS"}
+    assert findings(site, last)["FILE-OF-TWO-SUBJECTS"] == 1
+    assert_sound(site)
+
+
 def test_one_object_of_two_patients_in_one_delivery_holds_both_back_with_their_series(world: World) -> None:
     rewrite(world, "refused_file: holds_itself", "refused_file: holds_object")
     one = image(MARCHEMALLE, 1)

@@ -77,6 +77,11 @@ def test_what_is_contested_among_itself_stands_in_nobodys_way() -> None:
     assert contested([*rivals, file(3, 2, path="c", logical="s", of="B")]) == {1, 2}
 
 
+def test_what_was_accepted_stands_also_before_an_earlier_delivery() -> None:
+    later = replace(file(2, 2, path="b", logical="s", of="B"), accepted=True)
+    assert contested([file(1, path="a", logical="s", of="A"), later]) == {1}
+
+
 def test_beside_what_stands_the_file_of_the_same_subject_is_not_contested() -> None:
     both = [file(2, 2, path="b", logical="s", of="A"), file(3, 2, path="c", logical="s", of="B")]
     assert contested([file(1, path="a", logical="s", of="A"), *both]) == {3}

@@ -23,7 +23,7 @@ class Candidate:
     SOPInstanceUID), None where its kind has no such thing. ``mtime``: nanoseconds since 1970 by the drop's clock, for
     the order within one delivery; of a member, its archive's. ``replaces``: path digests of what its manifest says
     that it replaces. ``acceptable``: whether nothing refuses it. ``subjects``: the pseudonyms of those whom it is
-    about, as far as they are known.
+    about, as far as they are known. ``accepted``: whether it was let through before.
     """
 
     file_id: int
@@ -35,6 +35,7 @@ class Candidate:
     replaces: tuple[str, ...] = ()
     acceptable: bool = True
     subjects: tuple[str, ...] = ()
+    accepted: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,14 @@ def corrections(candidates: Iterable[Candidate]) -> list[Correction]:
 
 def contested(candidates: Iterable[Candidate]) -> frozenset[int]:
     """The ids of acceptable files that are, by their logical identity, the very object that a file of another subject
-    is: of the same delivery, or of an earlier one, which stands. ``candidates``: those that no correction took out.
+    is: one that was accepted, or of the same delivery or an earlier one. ``candidates``: those that no correction took
+    out.
     """
-    standing: dict[str, tuple[str, ...]] = {}
-    found = set[int]()
     acceptable = sorted((file for file in candidates if file.acceptable and file.logical_digest), key=_order)
-    for _, delivery in groupby(acceptable, key=lambda file: file.delivery):
+    standing = {str(file.logical_digest): file.subjects for file in acceptable if file.accepted}
+    found = set[int]()
+    waiting = (file for file in acceptable if not file.accepted)
+    for _, delivery in groupby(waiting, key=lambda file: file.delivery):
         same = defaultdict[str, list[Candidate]](list)
         for file in delivery:
             same[str(file.logical_digest)].append(file)

@@ -179,13 +179,14 @@ def _judge(site: Site, connection: Connection, delivery: DeliveryRow) -> _Verdic
     """
     refused = _refused(site, connection, delivery)
     candidates = [file for file in _candidates(connection, delivery) if file.file_id not in refused]
+    mine = {file.file_id for file in candidates if file.delivery == delivery.number}  # another's are its own to refuse
     verdict = _Verdict(frozenset(), frozenset(), {}, refused)
     while True:
         out = verdict.held | verdict.contested
         judged = [replace(file, acceptable=file.acceptable and file.file_id not in out) for file in candidates]
         corrected = {correction.older: correction for correction in corrections(judged)}
         rivals = contested(file for file in judged if file.file_id not in corrected)
-        found = replace(verdict, corrected=corrected, contested=verdict.contested | rivals)
+        found = replace(verdict, corrected=corrected, contested=verdict.contested | (rivals & mine))
         found = replace(found, held=found.held | _held_back(site, connection, delivery, found))
         if found == verdict:
             return replace(verdict, accepted=_digest(connection, delivery, verdict))
@@ -221,6 +222,7 @@ def _candidates(connection: Connection, delivery: DeliveryRow) -> list[Candidate
             tuple((file.replaces or "").split()),
             file.state in (State.WAITING, State.ACCEPTED),
             subjects.get(file.id, ()),
+            file.state is State.ACCEPTED,
         )
         for file in (*(others[file_id] for file_id in sorted(others)), *mine)
     ]

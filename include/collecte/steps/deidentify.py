@@ -222,7 +222,7 @@ def _held_back(outcomes: Mapping[str, Outcome], looked: Mapping[str, Looked]) ->
 
 
 def _refuse(outcome: Outcome, state: State, finding: Finding) -> Outcome:
-    return replace(outcome, state=state, findings=(*outcome.findings, finding), output=None, sha256_out=None)
+    return replace(_with(outcome, finding), state=state, output=None, sha256_out=None)
 
 
 def _put_in_place(
